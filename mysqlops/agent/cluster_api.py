@@ -14,7 +14,7 @@ from typing import Any
 from mysqlops import errors
 from mysqlops.agent import api, group_lease, settings, vault
 from mysqlops.clock import Clock
-from mysqlops.core import group, instant, names, ordered, publication, view
+from mysqlops.core import group, instant, names, ordered, publication, routing, view
 from mysqlops.planning import departure, standing
 
 # A peer's publication counts only if its beat moved within this many seconds of our own clock: clocks of nodes differ,
@@ -58,18 +58,30 @@ class ClusterApi:
         return self._record(self._lease(), asked_at)
 
     def label(self, pod: str, role: str) -> None:
-        """Set the role label of any member's pod; raises KubeError."""
-        self._api.patch("v1", "pods", pod, {"metadata": {"labels": {names.LABEL_ROLE: role}}})
+        """Set the labels of any member's pod; raises KubeError."""
+        self._api.patch("v1", "pods", pod, {"metadata": {"labels": routing.labels(role)}})
 
-    def publish(self, role: str | None, text: str) -> str | None:
-        """Set this pod's role label (None: keep it) and publication in one request; returns the current label."""
+    def leave_replicas(self) -> routing.Labels:
+        """Remove this pod from the replicas' Service alone; returns the current labels. Raises KubeError."""
+        metadata = {"uid": self._me.pod_uid, "labels": {names.LABEL_READS: None}}
+        pod = self._api.patch("v1", "pods", self._me.pod, {"metadata": metadata})
+        return routing.labels_of(pod["metadata"].get("labels") or {})
+
+    def publish(self, role: str | None, text: str) -> routing.Labels:
+        """Set this pod's labels for that role (None: keep them) and its publication in one request; returns the current
+        labels. An admission policy of an older release refuses the replicas' label: then the role's alone is set."""
         metadata: api.Json = {"uid": self._me.pod_uid, "annotations": {names.ANNOTATION_MEMBER: text}}
         if role is not None:
+            metadata["labels"] = routing.labels(role)
+        try:
+            pod = self._api.patch("v1", "pods", self._me.pod, {"metadata": metadata})
+        except errors.KubeError as error:
+            if role is None or isinstance(error, (errors.Unreachable, errors.NotFound)):
+                raise
             metadata["labels"] = {names.LABEL_ROLE: role}
-        pod = self._api.patch("v1", "pods", self._me.pod, {"metadata": metadata})
+            pod = self._api.patch("v1", "pods", self._me.pod, {"metadata": metadata})
         self.containers = (pod.get("status") or {}).get("containerStatuses") or []
-        label: str | None = (pod["metadata"].get("labels") or {}).get(names.LABEL_ROLE)
-        return label
+        return routing.labels_of(pod["metadata"].get("labels") or {})
 
     def label_moved(self, seconds: float) -> None:
         """Count a change of this pod's role label, that many seconds after its cause was seen."""
@@ -103,8 +115,8 @@ class ClusterApi:
     def take_lease(self, decided_on: view.GroupRecord, server_uuid: str, held: str = "") -> group.Note | None:
         """Take the right to form the group, apply a user's order to continue without members if there is one, and
         record all of it in one write, with what this member holds; None if the Lease has changed since the decision."""
-        lease = self._lease()
-        if decided_on.version != lease["metadata"].get("resourceVersion"):
+        lease = self._unchanged(decided_on)
+        if lease is None:
             return None
         now = instant.precise(self._clock.now())
         lease["spec"] = {
@@ -120,18 +132,16 @@ class ClusterApi:
 
     def note(self, wanted: group.Note, decided_on: view.GroupRecord) -> bool:
         """Record the primary's view of the group; False if the Lease has changed since the decision."""
-        lease = self._lease()
-        if decided_on.version != lease["metadata"].get("resourceVersion"):
+        lease = self._unchanged(decided_on)
+        if lease is None:
             return False
         lease["metadata"].setdefault("annotations", {}).pop(names.ANNOTATION_GIVEN_UP, None)
         return self._write(lease, wanted, decided_on)
 
-    def stay_out(self, decided_on: view.GroupRecord, server_uuid: str) -> None:
-        """Record that this data directory must not come back by itself; raises Conflict if the Lease has changed."""
-        lease = self._lease()
-        is_same = decided_on.version == lease["metadata"].get("resourceVersion")
-        wanted = standing.staying_out(self._me.pod, server_uuid, decided_on.note)
-        if not is_same or not self._write(lease, wanted, decided_on):
+    def amend(self, wanted: group.Note, decided_on: view.GroupRecord) -> None:
+        """Record what this member is to the group, and leave all orders; raises Conflict if the Lease has changed."""
+        lease = self._unchanged(decided_on)
+        if lease is None or not self._write(lease, wanted, decided_on):
             raise errors.Conflict("the Lease has changed since the decision: looking again")
 
     def note_joining(self, server_uuid: str, *, holds_data: bool) -> group.Note:
@@ -153,6 +163,11 @@ class ClusterApi:
         if not self._write(lease, wanted, decided_on):
             raise errors.Conflict("the Lease of the group is being changed")
         return wanted
+
+    def _unchanged(self, decided_on: view.GroupRecord) -> api.Json | None:
+        """The Lease, if it is as it was when that was decided."""
+        lease = self._lease()
+        return lease if decided_on.version == lease["metadata"].get("resourceVersion") else None
 
     def _write(self, lease: api.Json, note: group.Note, decided_on: view.GroupRecord) -> bool:
         """Each note also records that a group was once formed: without that, the cluster would look new."""

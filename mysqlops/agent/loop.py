@@ -26,7 +26,7 @@ from mysqlops.agent import (
     telling,
 )
 from mysqlops.clock import Clock
-from mysqlops.core import group, instant, names, publication, secret_map, view, volume
+from mysqlops.core import group, instant, names, publication, routing, secret_map, view, volume
 from mysqlops.planning import failing_applier, member_actions, membership, stale_clients, torn_relay_log
 from mysqlops.version import __version__
 
@@ -95,12 +95,13 @@ class Loop:
 
     def turn(self) -> None:
         """One round."""
-        at, catching = self._clock.monotonic(), self.catching.memory  # before the server: it may end in between
+        # Before the server: either may end in between, and what the server says is from the time before.
+        at, catching, was_busy = self._clock.monotonic(), self.catching.memory, self._is_busy()
         server, trouble = self._observe()
         self._note_incarnation(server, at)
         self._close_stale_clients(server)
         self._remember(server, at)
-        situation = replace(self._situation(server, at), catching=catching)
+        situation = replace(self._situation(server, at), catching=catching, is_busy=was_busy or self._is_busy())
         action = membership.plan(situation) if not trouble else member_actions.Wait(trouble)
         self._log.say_if_new("action", telling.sentence(action))
         self._note_donor(action, at)
@@ -170,8 +171,11 @@ class Loop:
             donorless_since=self._donorless_since,
             tries=self._start_failures,
             since=self._since,
-            is_busy=self._background.is_busy() or self._obituary.is_asking(),
+            is_busy=self._is_busy(),
         )
+
+    def _is_busy(self) -> bool:
+        return self._background.is_busy() or self._obituary.is_asking()
 
     def _close_stale_clients(self, server: view.ServerView | None) -> None:
         """Closes clients as planning.stale_clients decides; a server that does not answer has no clients."""
@@ -200,18 +204,13 @@ class Loop:
                 self._background.run("hand over", lambda: self._member.hand_over(action.to.server_uuid))
             case member_actions.Serve():
                 self._start_failures, self._start_pause_until = 0, 0.0
-            case _ if plain := self._step(action, situation, server):
+            case _ if plain := self._step(action):
                 self._background.run(telling.DOING[type(action)], plain)
 
-    def _step(
-        self, action: member_actions.Action, situation: membership.Situation, server: view.ServerView
-    ) -> Callable[[], None] | None:
+    def _step(self, action: member_actions.Action) -> Callable[[], None] | None:
         """What is done in the background, without a pause after a failure; None for what is only waiting."""
-        match action:
-            case member_actions.Leave() if situation.foreign_because():
-                return self._starting.leave_other_group
-            case member_actions.StayOut():
-                return partial(self._around.stay_out, action.record, server.server_uuid)
+        if isinstance(action, member_actions.StayOut | member_actions.NoteOrigin):
+            return partial(self._around.amend, action.wanted, action.record)
         return self._plain.get(type(action))
 
     def _start(self, name: str, action: Callable[[], None]) -> None:
@@ -282,14 +281,14 @@ class Loop:
         try:
             if server.role() == names.ROLE_PRIMARY:
                 # The stopping pod has changed the Service; kube-proxy applies the next change a second later.
-                self._clock.sleep(handover.PROXY_SECONDS)
+                self._clock.sleep(routing.PROXY_SECONDS)
                 to = handover.successor(server, self._publisher.record)
                 done = handover.run(self._pod, self._member, self._around, to, self._clock)
                 self._health.turned(seen, server, self._clock.monotonic())
                 self._log.say(f"handed the primary over to {done.to} in {done.seconds:.2f} s")
                 # For another second, kube-proxy may send clients here: they must be refused, not left without an
                 # answer.
-                self._clock.sleep(1.5 * handover.PROXY_SECONDS)
+                self._clock.sleep(1.5 * routing.PROXY_SECONDS)
         except errors.MysqlopsError as error:
             self._log.say(f"while handing over: {error}")
         try:

@@ -11,7 +11,7 @@ from mysqlops.agent import cluster_api, member, telling
 from mysqlops.clock import Clock
 from mysqlops.core import group, names, view
 from mysqlops.mysql import group_replication
-from mysqlops.planning import member_actions, membership, standing
+from mysqlops.planning import member_actions, membership
 
 # An agent may be paused between deciding and acting: it must look again then, and before others stop waiting for it.
 _DECISION_SECONDS = 10.0
@@ -28,7 +28,6 @@ class Starting:
     def __init__(self, server: member.Member, around: cluster_api.ClusterApi, clock: Clock) -> None:
         self._member, self._around, self._clock = server, around, clock
         self._asked: tuple[Sequence[str], float] = ((), 0.0)  # members that answer but are in no group
-        self._was_elsewhere = False  # in a group that does not count, since it last joined
 
     def run(self, action: member_actions.Start, situation: membership.Situation, server: view.ServerView) -> None:
         """What was decided in that situation; `server` is how its own server was then."""
@@ -67,11 +66,6 @@ class Starting:
         if self._clock.monotonic() - decided_on.read_at > _DECISION_SECONDS:
             raise errors.Conflict("the decision to form the group is too old: looking again")
 
-    def leave_other_group(self) -> None:
-        """Leave a group that does not count. Something may still write there until it has left."""
-        self._was_elsewhere = True
-        self._member.leave()
-
     def join(self, seeds: Sequence[str], server: view.ServerView) -> None:
         """Record that this member may be in the group from now on, then join it."""
         self._member.join(seeds, self._note_joining(server).name)
@@ -99,23 +93,11 @@ class Starting:
 
     def _note_joining(self, server: view.ServerView) -> group.Note:
         """Retries at once on conflicts: other members write to the Lease in the same seconds."""
-        if self._was_elsewhere:
-            self._check_origin(server)
         for pause in _NOTE_PAUSES:
             with contextlib.suppress(errors.Conflict):
                 return self._around.note_joining(server.server_uuid, holds_data=bool(server.known()))
             self._clock.sleep(pause)
         return self._around.note_joining(server.server_uuid, holds_data=bool(server.known()))
-
-    def _check_origin(self, server: view.ServerView) -> None:
-        """What it has from a group that does not count keeps it out of the one that does; raises Refused then."""
-        record = self._around.record()
-        if not record.incarnation():
-            raise errors.Conflict("the Lease does not record the group yet, and this member was in another one")
-        if only := standing.only_there(server, record):
-            self._around.stay_out(record, server.server_uuid)
-            raise errors.Refused([errors.Reason("given-up", f"it has {only} from a group that does not count")])
-        self._was_elsewhere = False
 
     def _joins_instead(self, silent: Sequence[str], server: view.ServerView) -> bool:
         """Members that a user gave up, with silent agents, may still be a running group that is only cut off from the

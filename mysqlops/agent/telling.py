@@ -53,6 +53,7 @@ DOING = {
     member_actions.Clone: "copying",
     member_actions.Leave: "leaving",
     member_actions.StayOut: "recording that it must not come back",
+    member_actions.NoteOrigin: "recording where its data comes from",
     member_actions.HandOver: "handing the primary over",
     member_actions.BlockClients: "refusing clients",
     member_actions.RefuseWrites: "refusing writes",

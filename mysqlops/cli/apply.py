@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @click.option(
     "--pvc",
     type=click.Choice(["keep", "delete"]),
-    help="What becomes of the claims of members that go; deleting needs --confirm NAME.",
+    help="Keep or delete the claims of members that go; deleting needs --confirm NAME.",
 )
 @click.option("--redeploy", is_flag=True, help="Deploy deleted clusters of the file again, on the data that they kept.")
 @options.confirmed("the clusters of the file, with commas between them")
@@ -31,8 +31,8 @@ def apply(run: Run, *, file: str, pvc: str | None, redeploy: bool, dry_run: bool
     """Bring clusters to what a file says, by the verbs that lead there.
 
     A cluster that does not exist is deployed; of one that runs, volumes, members, image, resources, settings, schedule
-    and binary logs are changed, in that order. Every verb is checked before the first one runs. Killed, the same
-    command goes on. What the file does not name: `mysqlops explain cluster-file`.
+    and binary logs are changed, in that order. Every verb is checked before the first one runs. If it is killed, the
+    same command continues. What the file does not name: `mysqlops explain cluster-file`.
 
     \b
     Examples:

@@ -71,7 +71,7 @@ _ACCESS = (
         ["--pod-patch", "pod"],
         type=PodPatch(),
         metavar="FILE",
-        help="What every pod gets besides, as `pod` of a cluster file.",
+        help="Add this to every pod, as `pod` of a cluster file does.",
     ),
     click.Option(
         ["--exporter-image"],

@@ -23,16 +23,16 @@ _WIDTH = 80
 @click.command()
 @click.argument("name", required=False, shell_complete=complete.clusters)
 @options.namespaced("1m")
-@options.confirmed("objects of the cluster are made again")
+@options.confirmed("objects of the cluster are restored")
 @options.dry_run("Show what --fix would do; change nothing.")
 @click.option("--fix", is_flag=True, help="Recreate missing or changed objects where that is safe.")
-@click.option("--check", "wanted", multiple=True, metavar="CHECK", help="Only this check; may be repeated.")
+@click.option("--check", "wanted", multiple=True, metavar="CHECK", help="Run only this check; may be repeated.")
 @click.option("--list", "only_list", is_flag=True, help="List the checks; ask nothing.")
 def doctor(run: Run, *, name: str | None, wanted: tuple[str, ...], only_list: bool, fix: bool, dry_run: bool) -> int:
     """Check NAME, or all clusters of the namespace: what is wrong, why it matters, and the command that fixes it.
 
-    It changes nothing, unless --fix is given: that makes Services, the PodDisruptionBudget, the agents' Role and its
-    binding again where they are missing or were changed. Checks that your rights do not allow are listed as not made.
+    It changes nothing, unless --fix is given: that restores Services, the PodDisruptionBudget, the agents' Role and its
+    binding where they are missing or were changed. Checks that your rights do not allow are listed as not run.
 
     Exit status: 0 nothing found, 8 findings, 9 a cluster is down.
 

@@ -19,19 +19,21 @@ from mysqlops.core import exposure, names
     type=click.Choice(exposure.TYPES),
     default="LoadBalancer",
     show_default=True,
-    help="Of the Service.",
+    help="Type of the Service.",
 )
 @click.option(
     "--role",
     type=click.Choice([names.ROLE_PRIMARY, names.ROLE_REPLICA]),
     default=names.ROLE_PRIMARY,
     show_default=True,
-    help="Whom it leads to.",
+    help="Members that it leads to.",
 )
 @click.option("--source-ranges", default="", metavar="CIDR,…", help="Who may connect; everybody: 0.0.0.0/0,::/0.")
 @click.option("--hostname", default="", help="A name for the certificate, by which clients know this Service.")
 @click.option("--traffic", type=click.Choice(["Local", "Cluster"]), help="Policy for traffic from outside.")
-@click.option("--port", type=click.IntRange(1, 65535), default=names.PORT_MYSQL, show_default=True, help="Its port.")
+@click.option(
+    "--port", type=click.IntRange(1, 65535), default=names.PORT_MYSQL, show_default=True, help="Port of the Service."
+)
 @click.option("--node-port", type=click.IntRange(1, 65535), default=None, help="Port of the nodes, with NodePort.")
 @click.option(
     "--annotation", "notes", multiple=True, metavar="KEY=VALUE", help="Annotation of the Service; may be repeated."

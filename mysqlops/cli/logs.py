@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 @click.command()
 @options.cluster("1m")
-@click.option("--member", default="", metavar="MEMBER", shell_complete=complete.members, help="Only of this one.")
+@click.option(
+    "--member", default="", metavar="MEMBER", shell_complete=complete.members, help="Show only this member's log."
+)
 @click.option(
     "--level",
     type=click.Choice(server_log.LEVELS),
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="The least important level to show.",
 )
-@click.option("--since", type=Duration(), default="1h", show_default=True, help="Not older than this.")
+@click.option("--since", type=Duration(), default="1h", show_default=True, help="Show no line older than this.")
 @click.option("--follow", "-f", is_flag=True, help="Keep printing new lines until interrupted.")
 def logs(run: Run, *, member: str, level: str, since: float, follow: bool) -> None:
     """Show the members' error logs, merged in time order; known codes of MySQL are explained where they first appear.

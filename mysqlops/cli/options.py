@@ -187,6 +187,12 @@ def trust(function: F) -> F:
     return cast("F", wrapper)
 
 
+def copied_member(function: F) -> F:
+    """For what copies one member's data."""
+    text = "Member to copy (default: the replica with the least to apply)."
+    return click.option("--member", metavar="POD", default="", shell_complete=complete.members, help=text)(function)
+
+
 def target(function: F) -> F:
     """--target, where backups are stored."""
     text = "Backup target (default: the only one of the namespace)."

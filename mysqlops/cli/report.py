@@ -16,7 +16,7 @@ from mysqlops.core import counting
 @click.command()
 @options.cluster("5m")
 @click.option("--file", "-f", metavar="FILE", help="Where to write it (default: NAME-report-TIME.zip in this folder).")
-@click.option("--overwrite", is_flag=True, help="Although FILE exists.")
+@click.option("--overwrite", is_flag=True, help="Replace FILE if it exists.")
 def report(run: Run, *, file: str | None, overwrite: bool) -> None:
     """Write a zip file for a colleague: objects, events, logs, the group's state, settings, status and doctor.
 

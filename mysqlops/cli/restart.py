@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def restart(run: Run, *, dry_run: bool) -> None:
     """Restart the members of NAME one at a time: replicas first, then a switchover, the old primary last.
 
-    Refused unless the cluster is healthy. If it is killed, run it again: it continues. The command leads every
+    It is refused unless the cluster is healthy. If it is killed, run it again: it continues. The command leads every
     step, so it always waits.
 
     \b

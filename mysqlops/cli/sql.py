@@ -36,13 +36,13 @@ def _request(function: F) -> F:
         return function(*words, request=request, **given)
 
     database = "Default database (default: app for the account app)."
-    replica = "Of the replica that is least behind, not of the primary."
+    replica = "Use the replica that is least behind instead of the primary."
     user = "One of the cluster's own accounts."
     options.add(
         wrapper,
         [
             click.Option(
-                ["--member"], default="", metavar="MEMBER", shell_complete=complete.members, help="Of this one."
+                ["--member"], default="", metavar="MEMBER", shell_complete=complete.members, help="Use this member."
             ),
             click.Option(["--replica"], is_flag=True, help=replica),
             click.Option(["--user"], default=names.USER_APP, show_default=True, metavar="ACCOUNT", help=user),
@@ -56,7 +56,9 @@ def _request(function: F) -> F:
 @click.argument("name", required=False, shell_complete=complete.clusters)
 @options.namespaced("1m")
 @_request
-@click.option("--execute", "-e", "statement", metavar="STATEMENT", help="Run it, print its result and end.")
+@click.option(
+    "--execute", "-e", "statement", metavar="STATEMENT", help="Run these statements, print their results and exit."
+)
 def sql(run: Run, *, name: str | None, statement: str | None, request: Request) -> None:
     """Open a MySQL shell of NAME (default: the only cluster) as the application's account.
 

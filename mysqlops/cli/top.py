@@ -25,7 +25,7 @@ _SECONDS = 2
 @options.namespaced("1m")
 @options.confirmed("a session is ended, and its transaction rolled back")
 @options.dry_run()
-@click.option("--member", default="", metavar="MEMBER", shell_complete=complete.members, help="Only of this one.")
+@click.option("--member", default="", metavar="MEMBER", shell_complete=complete.members, help="Show only this member.")
 @click.option("--watch", "-w", is_flag=True, help="Repeat every two seconds.")
 @click.option("--kill", type=int, metavar="ID", help="End this session of MEMBER (default: of the primary).")
 def top(run: Run, *, name: str | None, member: str, watch: bool, kill: int | None, dry_run: bool) -> None:

@@ -120,7 +120,7 @@ CLUSTER_FIELDS = (
     Field("spec.imagePullSecrets", NAMES, "Secrets of a private registry.", option="--image-pull-secrets"),
     Field("spec.spread", TEXT, "Members on different nodes: `preferred`, or `required`.", PREFERRED, option="--spread"),
     Field("spec.anyUid", FLAG, "The namespace chooses the pods' user and group.", option="--any-uid"),
-    Field(pod_patch.PATH, PATCH, "What every pod gets besides: [pods.md](pods.md)."),
+    Field(pod_patch.PATH, PATCH, "What is added to every pod: [pods.md](pods.md)."),
     Field(f"{_SCHEDULE}.target", TEXT, "Where the backups go.", required=True),
     Field(f"{_SCHEDULE}.cron", TEXT, "When to back up (UTC).", required=True, option="--cron"),
     Field(f"{_SCHEDULE}.verifyCron", TEXT, "When to restore and compare.", "0 5 * * 0", option="--verify-cron"),

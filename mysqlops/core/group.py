@@ -8,6 +8,9 @@
   exist for a moment, but only one of them is recorded here, and members of another one accept no clients.
 - `began_with` is what the member that formed the group held when it took the Lease: all that any expected member held.
   A member of another run that holds more has it from there (planning/standing.py).
+- `elsewhere` are members that were in another run, until they are seen to have nothing from there
+  (planning/origin.py). `shared` is what such a member, or an outcast that was one, has in common with this history.
+  Whatever else it holds has numbers that this history gives to other transactions: nobody else has those.
 - `name` is the name of the history: the UUID under which the group counts transactions. A group that continues without
   what a member may hold gets another name, and that member becomes an outcast: it never joins by itself.
 """
@@ -24,8 +27,8 @@ from mysqlops.core import gtid, names, typed
 
 @dataclass(frozen=True)
 class Note:
-    """`members`, `joining` and `outcasts` map a pod to its server_uuid; an empty UUID stands for any server that holds
-    data."""
+    """`members`, `joining`, `outcasts` and `elsewhere` map a pod to its server_uuid; an empty UUID stands for any
+    server that holds data."""
 
     name: str = ""  # empty: the name in the Secret
     parent: str = ""  # the history that `name` continues
@@ -36,6 +39,8 @@ class Note:
     joins: str = "0"  # grows with each joining member: a decision on an older note must be made again
     outcasts: Mapping[str, str] = field(default_factory=dict)
     began_with: str = ""  # a GTID set; empty: unknown
+    elsewhere: Mapping[str, str] = field(default_factory=dict)
+    shared: Mapping[str, str] = field(default_factory=dict)  # pod -> a GTID set; most outcasts have no entry
     garbled: bool = False  # the annotation is unreadable, so the expected members are unknown
 
     def expected(self, wanted: Iterable[str] = ()) -> dict[str, str]:
@@ -54,6 +59,24 @@ class Note:
         if barred is None:
             return False
         return barred == server_uuid or (barred == "" and holds_data and self.joining.get(pod) != server_uuid)
+
+    def shared_with(self, pod: str, server_uuid: str | None) -> gtid.GtidSet | None:
+        """What that data directory has in common with this history at most; None if its numbers can be trusted. One
+        whose server_uuid is not known may be the one that was elsewhere."""
+        text = self.shared.get(pod)
+        may_be_it = not server_uuid or self.casts_out(pod, server_uuid) or self.strayed(pod, server_uuid)
+        return gtid.GtidSet.parse(text) if may_be_it and text is not None else None
+
+    def strayed(self, pod: str, server_uuid: str) -> bool:
+        """True if this data directory was in a group that does not count, and it is open what it has from there."""
+        return self.elsewhere.get(pod) == server_uuid
+
+    def with_outcasts(self, outcasts: Mapping[str, str], elsewhere: Mapping[str, str]) -> Note:
+        """These and no others; what is known of each data directory that stays is kept."""
+        before = {*self.outcasts.items(), *self.elsewhere.items()}
+        same = {pod for pod, _ in before & {*outcasts.items(), *elsewhere.items()}}
+        shared = {pod: text for pod, text in self.shared.items() if pod in same}
+        return replace(self, outcasts=outcasts, elsewhere=elsewhere, shared=shared)
 
 
 @dataclass(frozen=True)
@@ -98,9 +121,11 @@ def name_of(note: Note, order: GoOnWithout | None) -> str:
 def forming(note: Note, order: GoOnWithout | None, pod: str, server_uuid: str, held: str = "") -> Note:
     """The note of a group that this member is about to form with what it holds; members that the order gives up become
     outcasts."""
-    found = replace(note, incarnation="", joining={**note.joining, pod: server_uuid}, began_with=held)
+    found = note.with_outcasts(note.outcasts, _without(note.elsewhere, {pod: ""}))
+    found = replace(found, incarnation="", joining={**note.joining, pod: server_uuid}, began_with=held)
     if order is None:
         return found
+    found = found.with_outcasts({**_without(note.outcasts, order.back), **order.members}, found.elsewhere)
     return replace(
         found,
         name=name_of(note, order),
@@ -108,8 +133,19 @@ def forming(note: Note, order: GoOnWithout | None, pod: str, server_uuid: str, h
         # Never empty: that would mean that no view was recorded.
         members=_without(note.members, order.members) or {pod: server_uuid},
         joining=_without(found.joining, order.members),
-        outcasts={**_without(note.outcasts, order.back), **order.members},
+        shared=_shared(found, [note.shared[pod] for pod in order.back if pod in note.shared]),
     )
+
+
+def _shared(note: Note, returned: Sequence[str]) -> dict[str, str]:
+    """Once an outcast that was in another run is taken back, its transactions are the history's, and all others hold
+    other ones under the same numbers."""
+    found = dict(note.shared)
+    for text in returned:
+        for pod in note.outcasts:
+            ours = gtid.GtidSet.parse(text)
+            found[pod] = str(gtid.GtidSet.parse(found[pod]).common(ours) if pod in found else ours)
+    return found
 
 
 def _without(members: Mapping[str, str], left: Mapping[str, str]) -> dict[str, str]:
@@ -140,7 +176,7 @@ def order_of(annotations: Mapping[str, str], acquired: str) -> GoOnWithout | Non
 
 
 _NOTE_TEXTS = ("name", "parent", "incarnation", "acquired", "joins", "began_with")
-_NOTE_MAPS = ("members", "joining", "outcasts")
+_NOTE_MAPS = ("members", "joining", "outcasts", "elsewhere", "shared")
 
 
 def _read(text: str | None, texts: Sequence[str], maps: Sequence[str]) -> dict[str, Any] | None:
@@ -150,6 +186,6 @@ def _read(text: str | None, texts: Sequence[str], maps: Sequence[str]) -> dict[s
         return None
     is_text = all(isinstance(parsed.get(key, ""), str) for key in texts)
     is_map = all(names.are_members(parsed.get(key, {})) for key in maps)
-    if not is_text or not is_map or not gtid.is_set(parsed.get("began_with", "")):
-        return None
-    return {key: parsed[key] for key in (*texts, *maps) if key in parsed}
+    found = {key: parsed[key] for key in (*texts, *maps) if key in parsed}
+    sets = (found.get("began_with", ""), *found.get("shared", {}).values()) if is_text and is_map else ("?",)
+    return found if all(map(gtid.is_set, sets)) else None

@@ -67,6 +67,9 @@ class GtidSet:
         theirs = dict(other.intervals)
         return GtidSet._of({source: _subtract(spans, theirs.get(source, ())) for source, spans in self.intervals})
 
+    def common(self, other: GtidSet) -> GtidSet:
+        return self.subtract(self.subtract(other))
+
     def beside(self, uuid: str) -> GtidSet:
         """All but what that server or group wrote."""
         return GtidSet(tuple(interval for interval in self.intervals if interval[0][0] != uuid))

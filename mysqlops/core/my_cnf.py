@@ -18,6 +18,7 @@ from mysqlops.errors import ConfigError
 _SPACE = " \t\r\xa0"
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "s": " ", '"': '"', "'": "'", "\\": "\\"}
 _WRITTEN = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t", "\r": "\\r", "\b": "\\b"})
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")  # all but the tab
 _LONGEST_LINE = 4000  # the server reads 4095 bytes and treats the rest as another line
 # Options whose own name starts like a prefix.
 _WHOLE = set(
@@ -75,9 +76,7 @@ def parse(text: str, source: str) -> list[Setting]:
 def _bytes_of(raw: str, where: str) -> str:
     """One character for each byte. Other control characters mean nothing to mysqld, and something to terminals."""
     raw = raw.removesuffix("\r")
-    if strange := [
-        character for character in raw if (ord(character) < 32 and character != "\t") or ord(character) == 127
-    ]:
+    if strange := _CONTROL.search(raw):
         raise ConfigError(f"{where}: control character {strange[0]!r}")
     line = raw.encode().decode("latin-1")
     if len(line) > _LONGEST_LINE:
@@ -101,6 +100,8 @@ def _setting(line: str, where: str, number: int) -> Setting:
 
 def _without_comment(line: str) -> str:
     """`#` ends a line wherever no quote is open, even without a space before it."""
+    if "#" not in line:
+        return line
     quote, is_escaped = "", False
     for place, one in enumerate(line):
         if one in "'\"" and not is_escaped:

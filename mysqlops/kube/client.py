@@ -188,12 +188,13 @@ class Client:
         with contextlib.suppress(errors.NotFound):
             self._call("DELETE", self._path(kind, name), options)
 
-    def delete_unchanged(self, kind: str, found: Json) -> None:
+    def delete_unchanged(self, kind: str, found: Json, *, orphan: bool = False) -> None:
         """Delete exactly that version of an object; no error if it does not exist, Conflict if somebody changed it."""
         exactly = {key: found["metadata"][key] for key in ("uid", "resourceVersion")}
         self._check(kind)
         with contextlib.suppress(errors.NotFound):
-            options = {"kind": "DeleteOptions", "apiVersion": "v1", "preconditions": exactly}
+            options: Json = {"kind": "DeleteOptions", "apiVersion": "v1", "preconditions": exactly}
+            options |= {"propagationPolicy": "Orphan"} if orphan else {}  # its dependents stay
             self._call("DELETE", self._path(kind, found["metadata"]["name"]), options)
 
     def logs(self, pod: str, container: str, *, lines: int = 200) -> str:

@@ -14,10 +14,6 @@ import contextlib
 from mysqlops import errors
 from mysqlops.mysql import connect
 
-# Errors that say that an applier ended, and not why. 1756: the coordinator was ended in the middle of a transaction, by
-# somebody or with its workers. 3030 (ER_REPLICA_WORKER_STOPPED_PREVIOUS_THD_ERROR): another worker failed, and has the
-# reason.
-NO_CAUSE = "(0, 1756, 3030)"
 # Without a receiver, nothing more comes; with everything received executed, what it has begun is not whole.
 _WAITS_IN_VAIN = """
 SELECT t.processlist_id FROM performance_schema.replication_applier_status_by_coordinator a

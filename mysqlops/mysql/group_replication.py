@@ -14,7 +14,7 @@ from typing import Any
 from mysqlops import errors
 from mysqlops.core import applier, instant, view
 from mysqlops.core.gtid import GtidSet
-from mysqlops.mysql import accounts, applier_thread, catching_up, clone, connect
+from mysqlops.mysql import accounts, applier_thread, appliers, catching_up, clone, connect
 
 _ROLES = {"PRIMARY": "primary", "SECONDARY": "replica"}
 _SERVER = """
@@ -36,17 +36,10 @@ _RECOVERY_ERROR = """
 SELECT COALESCE(MAX(last_error_number), 0) FROM performance_schema.replication_connection_status
 WHERE channel_name = 'group_replication_recovery'
 """
-# A worker's message says more than the coordinator's. Without a coordinator, a worker reads.
-_FAILURES = f"""
-SELECT channel_name, last_error_number, last_error_message, CAST(last_error_timestamp AS CHAR) FROM (
-  SELECT channel_name, last_error_number, last_error_message, last_error_timestamp, 0 AS is_coordinator
-  FROM performance_schema.replication_applier_status_by_worker
-  UNION ALL SELECT channel_name, last_error_number, last_error_message, last_error_timestamp, 1
-  FROM performance_schema.replication_applier_status_by_coordinator) AS appliers
-WHERE channel_name IN ('group_replication_applier', 'group_replication_recovery', '{view.CHANNEL}')
-  AND last_error_number NOT IN {applier_thread.NO_CAUSE}
-ORDER BY is_coordinator, last_error_timestamp
-"""  # noqa: S608
+_FAILURES = appliers.failures(
+    "channel_name, last_error_number, last_error_message, CAST(last_error_timestamp AS CHAR)",
+    *("group_replication_applier", "group_replication_recovery", view.CHANNEL),
+)
 _UNREADABLE = (13121, 1594)  # ER_REPLICA_RELAY_LOG_READ_FAILURE, of later servers and of 8.0.27
 _CHANNEL = "group_replication_applier"
 _APPLIER = f"REPLICA SQL_THREAD FOR CHANNEL '{_CHANNEL}'"
@@ -148,7 +141,8 @@ def start(
     bootstrap: bool,
     permit: Callable[[], None] = lambda: None,
 ) -> None:
-    """Join the group, or form it. Waits until the server has joined; raises StatementFailed if it could not.
+    """Join the group, or form it. Waits until the server has joined; raises StatementFailed if it could not, StepFailed
+    if what a channel received must be applied first.
 
     The caller may die between any two statements. An earlier one may have left group_replication_bootstrap_group on, so
     it is turned off first, also for a join. A newly formed group refuses clients (offline_mode) until accept_clients is
@@ -157,7 +151,7 @@ def start(
     connect.set_read_timeout(server, _START_SECONDS)
     clear_bootstrap(server)
     stop_applier(server)
-    catching_up.remove(server)  # a member with another channel is refused, and what it received was applied or is there
+    catching_up.remove_applied(server)  # a member whose channel runs is refused
     _forget_certified(server, bootstrap)
     server.query("SET GLOBAL group_replication_group_name = %s", [group_name])
     server.query("SET GLOBAL group_replication_group_seeds = %s", [",".join(f"{host}:{_PORT}" for host in seeds)])

@@ -54,10 +54,11 @@ SEAL = (
     Step("seal", PYTHON, ("backup-seal",)),
     Step("store-seal", RESTIC, ("store", "/work/seal")),
 )
+FORGET = Step("forget", RESTIC, ("forget",))  # in the end: `backup delete` waits for a Job that has it
 PRUNE = (
     Step("look-again", RESTIC, ("look",)),
     Step("expired", PYTHON, ("backup-expired",)),
-    Step("forget", RESTIC, ("forget",)),
+    FORGET,
 )
 VERIFY = (
     _LOOK,

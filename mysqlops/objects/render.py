@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -38,6 +39,7 @@ class InUse:
     config: str
     agent: str
     claims: str = names.CLAIM_TEMPLATE
+    reads: bool = True  # whether the pods carry the label that NAME-replicas selects (core/routing.py)
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,11 @@ def cluster_objects(
         _volume(stateful_set, "config")["configMap"]["name"] = in_use.config
         _volume(stateful_set, "agent")["configMap"]["name"] = in_use.agent
         name_claims(stateful_set, in_use.claims)
+        if not in_use.reads:
+            _find(objects, "Service", names.replicas_service(spec.name))["spec"]["selector"] = {
+                **names.selector(spec.name),
+                names.LABEL_ROLE: names.ROLE_REPLICA,
+            }
     return sorted(objects, key=lambda item: _ORDER.index(item["kind"]))
 
 
@@ -180,6 +187,17 @@ def in_use_of(stateful_set: Json) -> InUse:
         _volume(stateful_set, "agent")["configMap"]["name"],
         claims.template_of(stateful_set),
     )
+
+
+def superseded(existing: Iterable[Json], cluster: str, used: InUse) -> list[Json]:
+    """The metadata of the ConfigMaps that deploy or a rollout made and no member starts with any more. Not any others
+    with the cluster's labels, which may be copies; and not the agent's plain one, which applications use."""
+    made = "|".join(map(re.escape, (names.config_map(cluster), names.agent_config_map(cluster))))
+    kept = (used.config, used.agent, names.agent_config_map(cluster))
+    found = [
+        one["metadata"] for one in existing if re.fullmatch(rf"({made})(-[0-9a-f]{{12}})?", one["metadata"]["name"])
+    ]
+    return [one for one in found if one["name"] not in kept]
 
 
 def name_claims(stateful_set: Json, template: str) -> None:

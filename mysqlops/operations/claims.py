@@ -53,7 +53,7 @@ def after_leaving(session: Session, name: str, claim: Json, let_pass: LetPass) -
     member = names.pod_of_claim(claim["metadata"]["name"])
     try:
         passed = let_pass()
-        noted = _noted_group(session, name)
+        noted = noted_group(session, name)
         if not noted.members:  # older agents formed the group, and nobody notes its views
             return passed
         now = observe.judged(session, name)
@@ -102,11 +102,11 @@ def is_counted(session: Session, name: str, member: str) -> bool:
     states = {member.name: member.state for member in observe.judged(session, name).members}
     if states.get(member) in IN_GROUP:
         return True
-    noted = _noted_group(session, name)
+    noted = noted_group(session, name)
     return noted.garbled or (bool(noted.members) and member in noted.expected())
 
 
-def _noted_group(session: Session, name: str) -> group.Note:
+def noted_group(session: Session, name: str) -> group.Note:
     lease = leases.find(session.client, name)
     return group.note_of(status.annotations_of(lease))
 
@@ -115,11 +115,11 @@ def ask(session: Session, name: str, claim: Json, request: Request, *, voters: i
     """Let the gate decide on the state observed now; raises Refused. The transactions of the claim's member are read
     first, then the others' servers are asked for some seconds: they may still have to apply what it just applied."""
     now = observe.judged(session, name)
-    going = gate.going(now, claim, request.noted, request.flag, repair=request.repair)
+    going = _going(session, now, claim, request)
     patience = waiting.Patience(session, _TOLD_SECONDS)
     while True:
         if going.held is None:
-            going = gate.going(now, claim, request.noted, request.flag, repair=request.repair)
+            going = _going(session, now, claim, request)
         answers = gtids.answers(session, now, but=going.member)
         try:
             return gate.check(now, replace(going, voters=voters), answers, accept_loss=request.accept_loss)
@@ -129,6 +129,12 @@ def ask(session: Session, name: str, claim: Json, request: Request, *, voters: i
             first = error.reasons[0]
         patience.sleep(_pending(claim, first.message))
         now = observe.judged(session, name)
+
+
+def _going(session: Session, now: status.Status, claim: Json, request: Request) -> gate.Going:
+    """The Lease is read after its member said what it holds: a member that was in another run bars itself there."""
+    going = gate.going(now, claim, request.noted, noted_group(session, now.name))
+    return replace(going, flag=request.flag, repair=request.repair)
 
 
 def ask_patiently(
@@ -168,7 +174,7 @@ def empty(
     order for its new pod, to wait for the backup or for none, is written in the same call. Raises WaitTimeout."""
     if passed is not None:
         _must_be_fresh(session, passed)
-    known, earlier = _noted_group(session, name), planning.emptying(emptied(session, name), member)
+    known, earlier = noted_group(session, name), planning.emptying(emptied(session, name), member)
     before = known.joining.get(member) or known.members.get(member) or (earlier.before if earlier else "")
     filled = {member: backup} if backup else {}
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import uuid
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from mysqlops.core import backup, counting, group, instant, names, ordered, quantity, rollout, timeline
@@ -115,7 +116,7 @@ def plan_revert(session: Session, name: str) -> Swap:
 def _in_use(session: Session, name: str, stateful_set: Json, annotations: dict[str, str]) -> Timeline:
     note = group.note_of(annotations)
     group_name = observe.group_name(session.client, name)
-    return Timeline(claims.template_of(stateful_set), group_name, note.expected(), note.outcasts)
+    return Timeline(claims.template_of(stateful_set), group_name, note.expected(), note.outcasts, note.shared)
 
 
 def _way_back(session: Session, name: str, under_way: Swap, annotations: dict[str, str]) -> Timeline:
@@ -187,13 +188,12 @@ def _act(session: Session, name: str, action: planning.Action, source: Source | 
         case planning.Scale(replicas):
             if replicas == 0:
                 observe.keep_claims(session, name)  # the plan may be hours old, or a killed run's
-            session.progress.say(
-                "stopping the members" if replicas == 0 else f"starting {counting.of(replicas, 'member')}"
-            )
+            what = "stopping the members" if replicas == 0 else f"starting {counting.of(replicas, 'member')}"
+            session.progress.say(what)
             session.client.scale(name, replicas)
-        case planning.Remake(wanted):
-            session.progress.say(f"starting the members with claims {claims.template_of(wanted)}-…")
-            remake.begin(session, name, wanted)
+        case planning.Remake(swap):
+            session.progress.say(f"starting the members with claims {swap.new.claims}-…")
+            remake.begin(session, name, partial(planning.remade, swap=swap))
     return None
 
 
@@ -204,7 +204,8 @@ def _name_group(session: Session, name: str, swap: Swap) -> Swap:
     note = group.note_of(status.annotations_of(lease))
     left = swap.old if note.garbled else _as_noted(swap.old, note)
     now, changed = swap.new, replace(swap, old=left)
-    wanted = group.Note(name=now.group, parent=note.name or left.group, members=now.members, outcasts=now.outcasts)
+    parent = note.name or left.group
+    wanted = group.Note(name=now.group, parent=parent, members=now.members, outcasts=now.outcasts, shared=now.shared)
     change = {names.ANNOTATION_GROUP: group.dump(wanted), names.ANNOTATION_RESTORING: timeline.dump(changed)}
     metadata = {"resourceVersion": lease["metadata"]["resourceVersion"], "annotations": change}
     with suppress(Conflict):
@@ -215,7 +216,8 @@ def _name_group(session: Session, name: str, swap: Swap) -> Swap:
 
 
 def _as_noted(line: Timeline, note: group.Note) -> Timeline:
-    return replace(line, group=note.name or line.group, members=note.expected(), outcasts=note.outcasts)
+    found = replace(line, group=note.name or line.group, members=note.expected())
+    return replace(found, outcasts=note.outcasts, shared=note.shared)
 
 
 def _name_in_secret(session: Session, name: str, group_name: str) -> None:

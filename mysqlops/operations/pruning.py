@@ -12,6 +12,7 @@ from mysqlops import errors
 from mysqlops.core import backup, binlog, group, making, names, retention, snapshot_notes, timeline
 from mysqlops.core.target import Target
 from mysqlops.errors import Reason, Refused
+from mysqlops.objects import backup as jobs_of_backups
 from mysqlops.objects import schedule
 from mysqlops.operations import backup as backups
 from mysqlops.operations import leases, lock, observe, restic, signing, targets
@@ -56,17 +57,21 @@ def delete(session: Session, target: Target, backup_id: str) -> None:
 
 
 def prune_plan(session: Session, name: str, target: Target, policy: retention.Policy) -> list[backup.Backup]:
-    """The cluster's own backups that the policy does not keep."""
+    """The cluster's own backups that the policy does not keep; raises Refused while a Job removes others."""
     own = backups.owner(session, name)
+    running = _pruning(session, target)  # one may end while the target is read
     listed = [stored for stored in backups.catalogue(session, target) if stored.owner == own]
     has_key = bool(signing.key_of(session.client, name))
     under_way = in_the_making(session, target, name)
     over = retention.expired(listed, policy, session.clock.now(), has_key=has_key)
-    return [stored for stored in over if not under_way.spares(stored)]
+    if found := [stored for stored in over if not under_way.spares(stored)]:
+        _check_alone([*running, *_pruning(session, target)], name)
+    return found
 
 
 def delete_plan(session: Session, target: Target, backup_id: str) -> tuple[backup.Backup | None, Left]:
     """The backup, or what an earlier run has left of it; raises Refused if there is neither, and as `check_delete`."""
+    running = _pruning(session, target)  # one may end while the target is read
     listed = backups.catalogue(session, target)
     if all(stored.id != backup_id for stored in listed):
         records = backup.left_of(restic.snapshots(session, target), backup_id)
@@ -74,7 +79,9 @@ def delete_plan(session: Session, target: Target, backup_id: str) -> tuple[backu
         found = [snapshot for snapshot in _unlisted(marked, listed) if snapshot["metadata"]["name"] == backup_id]
         if left := Left(tuple(records), tuple(found)):
             return None, left
-    return check_delete(session, target, listed, backup_id), Left()
+    chosen = check_delete(session, target, listed, backup_id)
+    _check_alone([*running, *_pruning(session, target)], chosen.cluster)
+    return chosen, Left()
 
 
 def check_delete(session: Session, target: Target, listed: list[backup.Backup], backup_id: str) -> backup.Backup:
@@ -100,6 +107,25 @@ def _check_complete(session: Session, target: Target, chosen: backup.Backup) -> 
             f"{chosen.id} may be the backup that is being made: {', '.join(job['metadata']['name'] for job in running)}"
         )
         raise Refused([Reason("backup-under-way", text, "wait until it has ended: kubectl get jobs")])
+
+
+def _check_alone(running: Sequence[Json], cluster: str) -> None:
+    """Raises Refused while a Job of the same cluster removes what its policy does not keep: each would judge by what
+    the other is removing, and a verification that came between the two looks would count for one only."""
+    own = names.selector(cluster).items()
+    if found := {job["metadata"]["name"] for job in running if own <= (job["metadata"].get("labels") or {}).items()}:
+        text = f"Job {', '.join(sorted(found))} may be removing backups that its policy does not keep"
+        raise Refused([Reason("backup-under-way", text, "wait until it has ended: kubectl get jobs")])
+
+
+def _pruning(session: Session, target: Target) -> list[Json]:
+    """The Jobs that remove backups in the end, whatever else they do: they take no lock of the target."""
+    return [job for job in targets.jobs_of(session.client, target) if _removes(job["spec"]["template"]["spec"])]
+
+
+def _removes(pod: Json) -> bool:
+    containers = [*pod.get("initContainers", []), *pod.get("containers", [])]
+    return any(container.get("name") == jobs_of_backups.FORGET.name for container in containers)
 
 
 def in_the_making(session: Session, target: Target, cluster: str) -> making.Making:

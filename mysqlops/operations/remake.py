@@ -7,6 +7,7 @@ pods that it finds, and a pod keeps its volumes: pods on claims of another templ
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -21,19 +22,31 @@ Json = dict[str, Any]
 _TRIES = 3  # more often, nothing but the tool that recreates it can be the cause
 
 
-def begin(session: Session, name: str, wanted: Json) -> None:
-    """Replace the StatefulSet by the wanted one; raises WaitTimeout, or StepFailed if a tool that applies manifests is
-    quicker each time and recreates the old one."""
+def begin(session: Session, name: str, make: Callable[[Json], Json]) -> None:
+    """Replace the StatefulSet by the one that is made of it, with what others have changed by then, such as its
+    replicas. Raises WaitTimeout, or StepFailed if a tool that applies manifests is quicker each time and recreates the
+    old one."""
     patience = waiting.Patience(session)
     for _ in range(_TRIES):
-        stateful_set = session.client.get("StatefulSet", name)
-        _park(session, name, wanted)
-        session.client.delete("StatefulSet", name, uid=stateful_set["metadata"]["uid"], orphan=True)
+        _delete(session, name, make, patience)
         if finish(session, name):
             return
         patience.pause(waiting.Pending(f"StatefulSet {name} to be created with its new template"))
     text = f"StatefulSet {name} was recreated with its previous template {_TRIES} times: a tool applies it"
     raise StepFailed(text, hint=storage.way_on(name))
+
+
+def _delete(session: Session, name: str, make: Callable[[Json], Json], patience: waiting.Patience) -> None:
+    """Exactly the one that the stored one is made of. Its controller writes to it as well, so a Conflict only means to
+    look again."""
+    while True:
+        found = session.client.get("StatefulSet", name)
+        _park(session, name, make(found))
+        try:
+            session.client.delete_unchanged("StatefulSet", found, orphan=True)
+            return
+        except Conflict:
+            patience.pause(waiting.Pending(f"StatefulSet {name} to stay unchanged for a moment"))
 
 
 def _park(session: Session, name: str, wanted: Json) -> None:

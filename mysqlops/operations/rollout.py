@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -161,9 +162,9 @@ def _close(session: Session, name: str) -> None:
         newest = session.client.get("ConfigMap", used.agent)
         session.client.apply(render.renamed(newest, plain))
     followers.refresh(session, name)
-    for found in session.client.list("ConfigMap", names.selector_text(name)):
-        if found["metadata"]["name"] not in (used.config, used.agent, plain):
-            session.client.delete("ConfigMap", found["metadata"]["name"])
+    for found in render.superseded(session.client.list("ConfigMap", names.selector_text(name)), name, used):
+        with suppress(errors.Conflict):  # somebody has put another one in its place
+            session.client.delete("ConfigMap", found["name"], uid=found["uid"])
     session.client.patch("StatefulSet", name, {"metadata": {"annotations": {names.ANNOTATION_ROLLOUT: None}}})
 
 

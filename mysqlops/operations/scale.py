@@ -41,7 +41,7 @@ def plan(session: Session, name: str, target: int, request: Request) -> tuple[St
         owned.refuse(session.client.get("StatefulSet", name), owned.REPLICAS)
     left: list[Json] = []
     if request.claims == DELETE:
-        planning.check_deletion(now, target, accept_loss=request.accept_loss)
+        planning.check_deletion(now, target, claims.noted_group(session, name), accept_loss=request.accept_loss)
         left = _unused(session, now, target)
         _check_kept(session, now, left, request)
     if request.rebuild:

@@ -115,7 +115,7 @@ def _make_template(session: Session, name: str, size: str) -> None:
     stateful_set = session.client.get("StatefulSet", name)
     if planning.template_differs(stateful_set, size):
         session.progress.say(f"recreating StatefulSet {name}; its pods keep running")
-        remake.begin(session, name, planning.with_size(stateful_set, size))
+        remake.begin(session, name, lambda found: planning.with_size(found, size))
 
 
 def _rebuild(session: Session, name: str, size: str) -> None:

@@ -186,11 +186,7 @@ def _held_by(sets: Sequence[GtidSet], least: int) -> GtidSet:
     if least == 1:
         return _union(sets)
     first, rest = sets[0], sets[1:]
-    return _common(first, _held_by(rest, least - 1)).union(_held_by(rest, least))
-
-
-def _common(one: GtidSet, other: GtidSet) -> GtidSet:
-    return one.subtract(one.subtract(other))
+    return first.common(_held_by(rest, least - 1)).union(_held_by(rest, least))
 
 
 def _union(sets: Iterable[GtidSet]) -> GtidSet:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mysqlops.core import gtid, names, view
+from mysqlops.core import group, gtid, names, view
 from mysqlops.errors import Reason, Refused
 from mysqlops.planning import status
 from mysqlops.planning.status import Member, Status
@@ -21,6 +21,9 @@ Json = dict[str, Any]
 @dataclass(frozen=True)
 class Going:
     """A claim that is to be deleted, the member it belongs to, and all that is on it (None: nobody knows).
+
+    Of what a member holds that was in a group that does not count, only `shared` can be elsewhere: the other numbers
+    stand for other transactions there (core/group.py). None: the numbers can be trusted.
 
     `flag` is the verb's own option to accept a loss, empty if it has none. A `repair` is of the one member that a user
     named: it needs a majority of the group as it is, whatever else is broken. Any other verb, which goes from member to
@@ -34,6 +37,7 @@ class Going:
     flag: str = ""
     repair: bool = False
     voters: int = 0
+    shared: gtid.GtidSet | None = None
 
 
 @dataclass(frozen=True)
@@ -132,23 +136,34 @@ def _only_here(now: Status, going: Going, answers: list[gtid.GtidSet]) -> list[R
     elsewhere = gtid.GtidSet()
     for gtids in answers:
         elsewhere = elsewhere.union(gtids)
-    only = going.held.subtract(elsewhere)
+    only = only_there(going.held, elsewhere, going.shared)
     if not only:
         return []
     text = f"only {going.member} (claim {going.claim}) holds {only}: {only.count()} transactions would be lost"
+    if going.shared is not None:
+        text += OTHER_RUN
     return [Reason("only-copy", text, f"look at them with mysqlbinlog in the pod first{accepting}")]
 
 
-def going(now: Status, claim: Json, noted: gtid.GtidSet | None, flag: str, *, repair: bool = False) -> Going:
+def only_there(held: gtid.GtidSet, elsewhere: gtid.GtidSet, shared: gtid.GtidSet | None) -> gtid.GtidSet:
+    """What of `held` nobody else has; see Going.shared."""
+    return held.subtract(elsewhere if shared is None else elsewhere.common(shared))
+
+
+OTHER_RUN = "; it was in a group that does not count, and the others have other transactions under these numbers"
+
+
+def going(now: Status, claim: Json, noted: gtid.GtidSet | None, note: group.Note) -> Going:
     """What is on the claim: what its member's server says now; else what was noted of it, and what its agent said last,
     for the member may have served after the note. Without either, nobody knows."""
     metadata = claim["metadata"]
-    member = names.pod_of_claim(metadata["name"])
-    held = held_by(now, member)
+    name = names.pod_of_claim(metadata["name"])
+    member = next((voter for voter in now.members if voter.name == name), None)
+    held = held_by(now, name)
     if held is None and noted is not None:
-        last = next((voter.held_at_least for voter in now.members if voter.name == member), None)
-        held = noted.union(gtid.GtidSet.parse(last or ""))
-    return Going(metadata["name"], metadata["uid"], member, held, flag, repair)
+        held = noted.union(gtid.GtidSet.parse((member.held_at_least if member else None) or ""))
+    shared = note.shared_with(name, member.server_uuid if member else None)
+    return Going(metadata["name"], metadata["uid"], name, held, shared=shared)
 
 
 def held_by(now: Status, member: str) -> gtid.GtidSet | None:

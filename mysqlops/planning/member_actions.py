@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mysqlops.core import view
+from mysqlops.core import group, gtid, view
 from mysqlops.planning import actions
 
 Wait = actions.Wait
@@ -63,6 +63,16 @@ class StayOut:
 
     why: str
     record: view.GroupRecord
+    wanted: group.Note
+
+
+@dataclass(frozen=True)
+class NoteOrigin:
+    """Record on the Lease, in the same way, whether this member may have something from a group that does not count."""
+
+    why: str
+    record: view.GroupRecord
+    wanted: group.Note
 
 
 @dataclass(frozen=True)
@@ -119,11 +129,11 @@ class CatchUp:
 
 @dataclass(frozen=True)
 class Settle:
-    """Apply what the channel of an earlier CatchUp received, and remove the channel; `drops`: even if it cannot be
-    applied, since its source has it."""
+    """Apply what the channel of an earlier CatchUp received, and remove the channel. If that fails, the channel goes
+    only if nothing is left in it but what is in `group_has`; None: not yet."""
 
     why: str
-    drops: bool = False
+    group_has: gtid.GtidSet | None = None
 
 
 @dataclass(frozen=True)
@@ -147,6 +157,7 @@ Action = (
     | Clone
     | Leave
     | StayOut
+    | NoteOrigin
     | HandOver
     | BlockClients
     | RefuseWrites

@@ -17,7 +17,17 @@ from dataclasses import dataclass, field
 
 from mysqlops.core import group, names, view, volume
 from mysqlops.core.publication import Publication
-from mysqlops.planning import catching_up, copying, departure, failing_applier, joining, outage, standing, stuck_group
+from mysqlops.planning import (
+    catching_up,
+    copying,
+    departure,
+    failing_applier,
+    joining,
+    origin,
+    outage,
+    standing,
+    stuck_group,
+)
 from mysqlops.planning.member_actions import (
     AcceptClients,
     Action,
@@ -29,6 +39,7 @@ from mysqlops.planning.member_actions import (
     HandOver,
     Join,
     Leave,
+    NoteOrigin,
     RefuseWrites,
     Serve,
     Settle,
@@ -142,26 +153,13 @@ def _plan_in_group(situation: Situation, server: view.ServerView) -> Action:
     return RefuseWrites("a replica, and somebody turned super_read_only off") if is_stray else Serve(server.role())
 
 
-def _plan_leaving(situation: Situation, server: view.ServerView) -> StayOut | Leave | Wait | None:
+def _plan_leaving(situation: Situation, server: view.ServerView) -> StayOut | NoteOrigin | Leave | Wait | None:
     foreign = situation.foreign_because() if server.offline_mode else ""  # else it refuses clients first
-    if foreign and (first := _before_it_leaves(situation, server, foreign)):
+    if foreign and (first := origin.before_leaving(situation.name, server, situation.record, foreign)):
         return first
     departing = departure.leaves_because(situation.name, server, situation.record, situation.now)
     why = stuck_group.why_stuck(server, situation.sightings) or foreign or departing
     return Leave(why) if why else None
-
-
-def _before_it_leaves(situation: Situation, server: view.ServerView, why: str) -> StayOut | Wait | None:
-    """A member of a foreign group that has something from there must not join the cluster's: see standing.only_there.
-    Until that group is recorded, nobody knows which of the two it will be; view.LEASE_SECONDS end that."""
-    record = situation.record
-    if record is None or record.note.casts_out(situation.name, server.server_uuid):
-        return None
-    only = standing.only_there(server, record)
-    if not only:
-        return None
-    text = f"{why}; only this group has {only}"
-    return StayOut(text, record) if record.incarnation() else Wait(text)
 
 
 def _plan_blocked(situation: Situation, server: view.ServerView, why: str) -> Action:
@@ -199,7 +197,7 @@ def _plan_unready(situation: Situation, server: view.ServerView) -> Action | Non
     if server.writable:
         return RefuseWrites("writable outside any group")
     if server.has_channel and not source and not situation.volume_full:
-        return Settle("before anything else", drops=situation.tries >= catching_up.TRIES)
+        return Settle("before anything else", catching_up.droppable(situation.tries, situation.around))
     if situation.around is None and source and not situation.volume_full:
         return CatchUp(f"as a replica of {source}, before it joins", source, "")
     if situation.around is None or situation.volume_full:
@@ -217,6 +215,8 @@ def _plan_outside_group(situation: Situation, server: view.ServerView) -> Action
     given_up = around.record.given_up()  # their last words may be recent
     alive = [peer for peer in around.peers if peer.fresh or (peer.seems_alive and peer.name not in given_up)]
     in_group = [peer for peer in alive if _is_in_group(peer.publication)]
+    if origin_first := origin.before_joining(situation.name, server, around.record, may_join=bool(in_group)):
+        return origin_first
     if in_group and (why := _kept_out_because(situation.name, server, around.record)):
         return Wait(why)
     if in_group:

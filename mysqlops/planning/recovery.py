@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from mysqlops.core import group, gtid, names, view
 from mysqlops.core.publication import load
 from mysqlops.errors import Reason, Refused
-from mysqlops.planning import status, verdict
+from mysqlops.planning import gate, status, verdict
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,12 @@ class _Last:
     server_uuid: str
     held: gtid.GtidSet | None
     is_outside: bool  # it answers now, and is in no group
+    shared: gtid.GtidSet | None = None  # all that others can have of it, if it was in another run (core/group.py)
+
+    def counted(self) -> gtid.GtidSet:
+        """What it holds of the history."""
+        held = self.held or gtid.GtidSet()
+        return held if self.shared is None else held.common(self.shared)
 
 
 @dataclass(frozen=True)
@@ -65,9 +71,9 @@ def plan(seen: status.Observed, without: Collection[str] = ()) -> Recovery:
         # Those of the last view held all that the others hold. Without them, what the others hold counts.
         lasts |= others
         missing = [pod for pod, last in lasts.items() if not last.is_outside or pod in without]
-    staying = {pod: last.held or gtid.GtidSet() for pod, last in lasts.items() if pod not in missing}
+    staying = {pod: last.counted() for pod, last in lasts.items() if pod not in missing}
     back = {} if staying else _back(seen, now, note)
-    staying = staying or {pod: last.held or gtid.GtidSet() for pod, last in back.items()}
+    staying = staying or {pod: last.counted() for pod, last in back.items()}
     if not staying:
         raise Refused([Reason("all-missing", "no member is left that could form the group", "kubectl get pods")])
     if not missing:
@@ -111,7 +117,8 @@ def _uuids(lasts: dict[str, _Last]) -> dict[str, str]:
 def _risk(pod: str, now: status.Status, last: _Last, everything: gtid.GtidSet) -> Risk:
     waiting = next((member.waiting_for for member in now.members if member.name == pod), "")
     why = waiting or "it was in the last group, and has no pod now"
-    return Risk(pod, why, last.server_uuid, _only(last.held, everything), last.is_outside)
+    only = None if last.held is None else str(gate.only_there(last.held, everything, last.shared))
+    return Risk(pod, why, last.server_uuid, only, last.is_outside)
 
 
 def order(seen: status.Observed, found: Recovery, new_name: str) -> group.GoOnWithout:
@@ -138,7 +145,7 @@ def _shown(name: str, sets: dict[str, gtid.GtidSet]) -> list[Reason]:
     hint = f"choose whose transactions to give up: mysqlops recover {name} --without MEMBER"
     found = []
     for pod, held in sets.items():
-        only = _only(held, _union({other: theirs for other, theirs in sets.items() if other != pod}))
+        only = held.subtract(_union({other: theirs for other, theirs in sets.items() if other != pod}))
         found.append(
             Reason("diverged", f"only {pod} holds {only}" if only else f"{pod} holds nothing of its own", hint)
         )
@@ -165,11 +172,8 @@ def _last(seen: status.Observed, now: status.Status, pod: str) -> _Last:
     is_that_one = "" in (expected, last.server_uuid) or expected == last.server_uuid
     is_outside = state in (view.OFFLINE, view.ERROR) and is_that_one
     said = bool(last.server_uuid or last.held) and is_that_one
-    return _Last(expected or last.server_uuid, held if said else None, is_outside)
-
-
-def _only(held: gtid.GtidSet | None, elsewhere: gtid.GtidSet) -> str | None:
-    return None if held is None else str(held.subtract(elsewhere))
+    shared = note.shared_with(pod, last.server_uuid or expected)
+    return _Last(expected or last.server_uuid, held if said else None, is_outside, shared)
 
 
 def _union(sets: dict[str, gtid.GtidSet]) -> gtid.GtidSet:

@@ -58,9 +58,9 @@ class NameGroup:
 
 @dataclass(frozen=True)
 class Remake:
-    """Create the StatefulSet again, with other claims."""
+    """Create the StatefulSet again, with the claims of the change's new timeline."""
 
-    wanted: Json
+    swap: Swap
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def plan(seen: Seen, swap: Swap) -> Action:
         return Wait(f"{', '.join(sorted(seen.pods))} to stop")
     if seen.group != swap.new.group:
         return NameGroup(swap.new)
-    return Remake(remade(seen.stateful_set, swap))
+    return Remake(swap)
 
 
 def _in_use(seen: Seen, swap: Swap, running: int) -> Action:

@@ -6,10 +6,11 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from mysqlops.core import gtid, names, view
+from mysqlops.core import group, gtid, names, view
 from mysqlops.core.plan import Step
 from mysqlops.errors import Reason, Refused
 from mysqlops.objects import claims
+from mysqlops.planning import gate
 from mysqlops.planning.actions import Done, Wait
 from mysqlops.planning.status import (
     CONTRADICTIONS,
@@ -150,7 +151,7 @@ def _hint_down(now: Status) -> str:
     return f"mysqlops status {now.name}"
 
 
-def check_deletion(now: Status, target: int, *, accept_loss: bool = False) -> None:
+def check_deletion(now: Status, target: int, note: group.Note, *, accept_loss: bool = False) -> None:
     """Before any member leaves: what a leaving member holds must be known. An ONLINE one leaves cleanly, and what only
     it holds now is on its way to the others; the gate checks again before its claim is deleted. Raises Refused."""
     staying = gtid.GtidSet()
@@ -158,17 +159,19 @@ def check_deletion(now: Status, target: int, *, accept_loss: bool = False) -> No
         if member.ordinal < target and member.state == view.ONLINE and member.executed is not None:
             staying = staying.union(gtid.GtidSet.parse(member.executed))
     leaving = [member for member in now.members if member.ordinal >= target and member.state != view.ONLINE]
-    reasons = [] if accept_loss else [_only_there(member, staying) for member in leaving]
+    reasons = [] if accept_loss else [_only_there(member, staying, note) for member in leaving]
     if found := [reason for reason in reasons if reason is not None]:
         raise Refused(found)
 
 
-def _only_there(member: Member, staying: gtid.GtidSet) -> Reason | None:
+def _only_there(member: Member, staying: gtid.GtidSet, note: group.Note) -> Reason | None:
     hint = "keep the claim: omit --pvc delete; or give --accept-loss"
     if member.held is None:
         return Reason("unknown-data", f"what {member.name} holds is not known ({member.waiting_for})", hint)
-    only = gtid.GtidSet.parse(member.held).subtract(staying)
-    return Reason("only-copy", f"only {member.name} holds {only}", hint) if only else None
+    shared = note.shared_with(member.name, member.server_uuid)
+    only = gate.only_there(gtid.GtidSet.parse(member.held), staying, shared)
+    what = f"only {member.name} holds {only}{gate.OTHER_RUN if shared is not None else ''}"
+    return Reason("only-copy", what, hint) if only else None
 
 
 def unusable_because(kept: Kept, held: gtid.GtidSet, purged: list[gtid.GtidSet]) -> str | None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 
-from mysqlops.core import group, gtid, names, view
+from mysqlops.core import group, names, view
 from mysqlops.planning import departure
 
 GIVEN_UP = "a user ordered the others to continue without it (recover --accept-loss)"
@@ -39,9 +39,18 @@ def unsettled_because(pod: str, server: view.ServerView, record: view.GroupRecor
     """Why a member in offline mode may not let clients in yet; empty if it may."""
     if record is None or (record.read_at < since and not is_noted(server, record)):
         return "in offline mode until the Lease has been read"
-    if server.role() == names.ROLE_PRIMARY and group.incarnation(server.view_id) and not record.incarnation():
+    if not group.incarnation(server.view_id) or record.incarnation():
+        return ""
+    if server.role() == names.ROLE_PRIMARY:
         return "it formed the group; clients wait until the Lease records that"
-    return ""
+    return "the group was formed moments ago; clients wait until the Lease records it" if _notes(server, record) else ""
+
+
+def _notes(server: view.ServerView, record: view.GroupRecord) -> bool:
+    """Whether the primary's agent is one that notes views. An agent from before notes does not note itself either, and
+    a replica would wait for it until the end of an upgrade."""
+    leading = [member for member in server.members if member.role == names.ROLE_PRIMARY]
+    return any(record.note.joining.get(member.pod) == member.server_uuid for member in leading)
 
 
 def is_noted(server: view.ServerView, record: view.GroupRecord | None) -> bool:
@@ -49,13 +58,6 @@ def is_noted(server: view.ServerView, record: view.GroupRecord | None) -> bool:
     member may have formed the cluster's group, and both would give their transactions the same numbers."""
     noted = record.incarnation() if record else ""
     return bool(noted) and server.state == view.ONLINE and noted == group.incarnation(server.view_id)
-
-
-def only_there(server: view.ServerView, record: view.GroupRecord) -> gtid.GtidSet:
-    """What a member of a foreign group has from that group: whoever formed the cluster's held all else. Under the same
-    name the cluster's group gives the same numbers to other transactions, and soon nobody sees the difference."""
-    began = record.note.began_with
-    return server.known().subtract(gtid.GtidSet.parse(began)) if began else gtid.GtidSet()
 
 
 def outcast_because(pod: str, server: view.ServerView, record: view.GroupRecord) -> str:
@@ -86,7 +88,10 @@ def noted(pod: str, server: view.ServerView, record: view.GroupRecord, since: fl
     inside = {member.pod: member.server_uuid for member in server.members}
     members = inside if _has_executed_all(server) else {**before.members, **inside}
     wanted = replace(
-        before,
+        before.with_outcasts(
+            {name: uuid for name, uuid in before.outcasts.items() if name not in inside},
+            {name: uuid for name, uuid in before.elsewhere.items() if name not in inside},
+        ),
         garbled=False,
         incarnation=own,
         acquired=record.acquired,
@@ -97,7 +102,6 @@ def noted(pod: str, server: view.ServerView, record: view.GroupRecord, since: fl
             for name, uuid in before.joining.items()
             if inside.get(name) != uuid and not departure.is_ordered(name, uuid, record)
         },
-        outcasts={name: uuid for name, uuid in before.outcasts.items() if name not in inside},
     )
     return None if wanted == before and record.bootstrapped_by and record.order is None else wanted
 
@@ -123,13 +127,6 @@ def without_joining(pods: Collection[str], server: view.ServerView, record: view
     return replace(record.note, joining={pod: uuid for pod, uuid in record.note.joining.items() if pod not in gone})
 
 
-def staying_out(pod: str, server_uuid: str, note: group.Note) -> group.Note:
-    """The note with this data directory as one that never comes back by itself. It stays one of the last view if it is:
-    it may hold what the primary has not applied yet."""
-    left = {name: uuid for name, uuid in note.joining.items() if (name, uuid) != (pod, server_uuid)}
-    return replace(note, joining=left, outcasts={**note.outcasts, pod: server_uuid})
-
-
 def joining(pod: str, server_uuid: str, note: group.Note, *, holds_data: bool) -> group.Note:
     """The note with this member as one that may be in the group from now on.
 
@@ -139,4 +136,6 @@ def joining(pod: str, server_uuid: str, note: group.Note, *, holds_data: bool) -
     drops = note.outcasts.get(pod) == "" and not holds_data
     outcasts = {name: uuid for name, uuid in note.outcasts.items() if name != pod or not drops}
     joins = str(int(note.joins) + 1) if note.joins.isdecimal() else "1"
-    return replace(note, joining={**note.joining, pod: server_uuid}, joins=joins, outcasts=outcasts)
+    return replace(
+        note.with_outcasts(outcasts, note.elsewhere), joining={**note.joining, pod: server_uuid}, joins=joins
+    )

@@ -42,9 +42,7 @@ def judge(seen: Observed) -> Status:
     expected = [names.pod(seen.name, ordinal) for ordinal in range(replicas)]
     extra = sorted(set(seen.pods) - set(expected), key=names.ordinal_of)
     published = {name: _publication(pod, seen.taken_at) for name, pod in seen.pods.items()}
-    everything = GtidSet()
-    for publication in published.values():
-        everything = everything.union(GtidSet.parse(publication.executed) if publication else GtidSet())
+    everything = GtidSet.parse(",".join(one.executed for one in published.values() if one))
     members = tuple(_member(seen, name, published.get(name), everything) for name in [*expected, *extra])
     primaries = [member.name for member in members if member.role == names.ROLE_PRIMARY]
     conditions = tuple(_conditions(seen, members, primaries, published))
@@ -143,8 +141,7 @@ def _held_at_least(pod: Json | None) -> str | None:
 
 
 def _held(reported: Publication) -> str:
-    applied = GtidSet.parse(reported.executed).union(GtidSet.parse(reported.held))
-    return str(applied.union(GtidSet.parse(reported.received)))
+    return str(GtidSet.parse(",".join((reported.executed, reported.held, reported.received))))
 
 
 def _conditions(

@@ -81,3 +81,15 @@ def away(cluster: Namespace) -> None:
     """A restored cluster named copy, with its data."""
     done = cluster.mysqlops("delete", "copy", "--yes", "--purge-data", "--confirm", "copy")
     assert done.code == 0, done.err
+
+
+def stray(namespace: Namespace, replica: str) -> None:
+    """The replica writes a row of its own into app.kept while it is outside the group."""
+    program = (
+        "import sys; sys.path.insert(0, '/agent/agent.pyz')\n"
+        "from mysqlops.agent import member, pod, settings\n"
+        "server = member.Member(pod.Pod(settings.read())).connect()\n"
+        "for statement in ('STOP GROUP_REPLICATION', 'SET GLOBAL super_read_only = OFF',\n"
+        "  'SET GLOBAL read_only = OFF', 'INSERT INTO app.kept VALUES (77)'): server.query(statement)"
+    )
+    namespace.kubectl("exec", replica, "-c", "agent", "--", "python3", "-c", program)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from mysqlops.core import names
+from tests.cluster import data
 from tests.cluster.conftest import KUBECONFIG, SMALL, Namespace, Result, eventually, fill, killed, run, s3_target
 
 pytestmark = pytest.mark.long
@@ -70,14 +71,7 @@ def test_full_outage_waits_for_the_group(cluster: Namespace) -> None:
 
 def test_replica_diverged_rebuilds_only_with_the_loss_accepted(cluster: Namespace) -> None:
     replica = cluster.replicas()[0]
-    program = (
-        "import sys; sys.path.insert(0, '/agent/agent.pyz')\n"
-        "from mysqlops.agent import member, pod, settings\n"
-        "server = member.Member(pod.Pod(settings.read())).connect()\n"
-        "for statement in ('STOP GROUP_REPLICATION', 'SET GLOBAL super_read_only = OFF',\n"
-        "  'SET GLOBAL read_only = OFF', 'INSERT INTO app.kept VALUES (77)'): server.query(statement)"
-    )
-    cluster.kubectl("exec", replica, "-c", "agent", "--", "python3", "-c", program)
+    data.stray(cluster, replica)
     eventually(lambda: "errant" in cluster.mysqlops("status", "mysql").out, "the errant transaction is named")
     assert book(cluster, "replica-diverged", "mysql", replica).code == 3
     done = book(cluster, "replica-diverged", "mysql", replica, "accept-loss")

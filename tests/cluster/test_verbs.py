@@ -293,14 +293,7 @@ def test_stop_and_start_keep_every_transaction(cluster: Namespace) -> None:
 def strayed(cluster: Namespace) -> Iterator[str]:
     """A replica that wrote something of its own while it was outside the group."""
     replica = cluster.replicas()[0]
-    program = (
-        "import sys; sys.path.insert(0, '/agent/agent.pyz')\n"
-        "from mysqlops.agent import member, pod, settings\n"
-        "server = member.Member(pod.Pod(settings.read())).connect()\n"
-        "for statement in ('STOP GROUP_REPLICATION', 'SET GLOBAL super_read_only = OFF',\n"
-        "  'SET GLOBAL read_only = OFF', 'INSERT INTO app.kept VALUES (77)'): server.query(statement)"
-    )
-    cluster.kubectl("exec", replica, "-c", "agent", "--", "python3", "-c", program)
+    data.stray(cluster, replica)
     yield replica
     cluster.await_healthy()
 

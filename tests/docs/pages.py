@@ -64,6 +64,34 @@ def _commands(block: str) -> list[Command]:
     return found
 
 
+def kubectl(page: Path) -> list[str]:
+    """The shell commands of a page in which kubectl has an object: those of code blocks, and those within its text."""
+    text = page.read_text()
+    fenced = re.compile(r"^ *```(\w*)\n(.*?)^ *```\n", re.MULTILINE | re.DOTALL)
+    found = [block for kind, block in fenced.findall(text) if kind in ("console", "sh", "shell")]
+    text = fenced.sub("", text)
+    indented = re.compile(r"(?:^ {4}.*\n)+", re.MULTILINE)
+    found += indented.findall(text)
+    lines = [line for block in found for line in _joined(block) if re.search(r"(?<![\w#.-])kubectl ", line)]
+    inline = [" ".join(one.split()) for one in re.findall(r"`(kubectl\s[^`]+)`", indented.sub("", text))]
+    return [*lines, *(one for one in inline if one not in FRAGMENTS)]
+
+
+FRAGMENTS = {  # names of a verb, without an object
+    *("kubectl scale", "kubectl scale --replicas 0", "kubectl scale --replicas 2", "kubectl exec", "kubectl patch"),
+    *("kubectl delete pvc", "kubectl delete pod", "kubectl apply", "kubectl apply -k", "kubectl mysqlops"),
+    *("kubectl mysqlops …",),
+}
+
+
+def _joined(block: str) -> list[str]:
+    """The commands of a block: a backslash goes on with one, and so does an open brace."""
+    text = re.sub(
+        r"\\\n\s*", "", re.sub(r"\{ (?:[^{}]|\{[^{}]*\})*\}", lambda found: found[0].replace("\n", "; "), block)
+    )
+    return [re.sub(r"^\$ ", "", line.strip()) for line in text.splitlines()]
+
+
 def examples() -> list[Command]:
     """The `mysqlops …` lines of the help texts, as the CLI reference shows them."""
     text = (DOCS / "reference" / "cli.md").read_text()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import pytest
@@ -80,9 +81,20 @@ def scaling_keeps_claims(api: Backend) -> None:
 
 def an_orphan_delete_leaves_pods_to_be_adopted(api: Backend) -> None:
     before = _uids(_run(api, "orphans", 2))
-    old = api.get("StatefulSet", "orphans")["metadata"]["uid"]
-    api.delete("StatefulSet", "orphans", uid=old, orphan=True)
-    api.until(lambda: find(api, "StatefulSet", "orphans") is None, "the StatefulSet goes")
+    old = api.get("StatefulSet", "orphans")["metadata"]
+    api.merge_patch("StatefulSet", "orphans", {"metadata": {"annotations": {"x": "1"}}})
+    with pytest.raises(errors.Conflict):
+        api.delete("StatefulSet", "orphans", uid=old["uid"], resource_version=old["resourceVersion"], orphan=True)
+
+    def is_deleted() -> bool:
+        """Its controller writes to it as well."""
+        if (now := find(api, "StatefulSet", "orphans")) is not None:
+            exactly = {"uid": old["uid"], "resource_version": now["metadata"]["resourceVersion"]}
+            with contextlib.suppress(errors.Conflict, errors.NotFound):
+                api.delete("StatefulSet", "orphans", orphan=True, **exactly)
+        return now is None
+
+    api.until(is_deleted, "the StatefulSet goes")
     free = _pods(api, "orphans")
     assert _uids(free) == before
     assert all("ownerReferences" not in pod["metadata"] for pod in free.values())

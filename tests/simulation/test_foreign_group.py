@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mysqlops.agent import starting
-from mysqlops.planning import membership
+from mysqlops.planning import origin
 from tests.simulation import run
 from tests.simulation.faults import Event
 from tests.simulation.group import ONLINE
@@ -71,7 +70,7 @@ def test_what_an_event_wrote_in_a_group_that_does_not_count_stays_out(monkeypatc
 
 
 def test_without_that_the_members_differ_under_the_same_gtids(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(membership, "_before_it_leaves", lambda *_: None)
-    monkeypatch.setattr(starting.Starting, "_check_origin", lambda *_: None)
+    monkeypatch.setattr(origin, "before_leaving", lambda *_: None)
+    monkeypatch.setattr(origin, "before_joining", lambda *_, **__: None)
     result = _world(monkeypatch).go()
     assert [kind for kind, _, _ in result.violations] == ["members differ"]

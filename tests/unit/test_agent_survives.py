@@ -11,6 +11,8 @@ import pytest
 from mysqlops import errors
 from mysqlops.agent import api, health, log, loop, member
 from mysqlops.clock import SystemClock
+from mysqlops.core import gtid, view
+from mysqlops.planning import member_actions, membership
 from tests.unit.test_obituary import _Clock
 
 
@@ -40,6 +42,33 @@ def test_a_turn_that_fails_is_logged_once_and_the_next_is_tried(
     assert len(turns) == 4
     logged = [one for one in capsys.readouterr().out.splitlines() if "unexpected KeyError" in one]
     assert len(logged) == 2, "once, and again after a turn that succeeded"
+
+
+def test_a_start_that_ends_while_the_server_is_asked_has_left_nothing_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server said that it would form a group, and the start that had asked for that turned it off since."""
+    turning, planned = _loop(), list[Any]()
+    busy = Mock()
+    busy.is_busy.return_value = True
+    monkeypatch.setattr(turning, "_background", busy)
+    monkeypatch.setattr(turning._pod, "volume", lambda: (0, 0))
+
+    def observe() -> view.ServerView:
+        busy.is_busy.return_value = False
+        return view.ServerView("u0", "9.7.4", gtid.GtidSet(), bootstraps=True)
+
+    def plan(situation: membership.Situation) -> Any:
+        planned.append(real(situation))
+        raise StopIteration
+
+    real = membership.plan
+    monkeypatch.setattr(turning._member, "observe", observe)
+    monkeypatch.setattr(membership, "plan", plan)
+    for _ in range(2):
+        with pytest.raises(StopIteration):
+            turning.turn()
+    first, later = planned
+    assert not isinstance(first, member_actions.ClearBootstrap)
+    assert isinstance(later, member_actions.ClearBootstrap)
 
 
 def test_a_log_has_one_line_for_each_message_and_no_byte_that_a_terminal_obeys(

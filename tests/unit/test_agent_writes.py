@@ -164,6 +164,18 @@ def test_the_lease_is_taken_only_as_it_was_when_that_was_decided() -> None:
     assert served.lease["spec"]["holderIdentity"] == "mysql-0"
 
 
+def test_what_a_member_is_to_the_group_is_recorded_beside_orders_and_only_on_the_lease_as_it_was() -> None:
+    served = Api(group.Note(members=LAST_VIEW), group.GoOnWithout({"mysql-2": "u2"}, "another", "10:00"))
+    sight, _ = around(served)
+    decided_on, wanted = sight.record(), group.Note(members=LAST_VIEW, elsewhere={"mysql-0": "u0"})
+    sight.amend(wanted, decided_on)
+    assert served.note() == wanted
+    assert sight.record().given_up() == {"mysql-2"}
+    with pytest.raises(errors.Conflict, match="has changed since"):
+        sight.amend(group.Note(), decided_on)
+    assert served.note() == wanted
+
+
 def test_an_order_is_obeyed_and_cleared_in_one_write() -> None:
     order = group.GoOnWithout({"mysql-2": "u2"}, "another", "10:00")
     served = Api(group.Note(name="old", members=LAST_VIEW), order)

@@ -368,9 +368,10 @@ def _after(seen: restoring.Seen, action: restoring.Action) -> restoring.Seen:
         case restoring.NameGroup(now):
             assert not seen.pods, "a member that runs would start with a group that is not its data's"
             return replace(seen, group=now.group)
-        case restoring.Remake(wanted):
+        case restoring.Remake(swap):
             assert not seen.pods, "a member that runs would keep a claim of before"
-            return replace(seen, stateful_set=wanted, pods=("orders-0", "orders-1", "orders-2"))
+            made = restoring.remade(seen.stateful_set, swap)
+            return replace(seen, stateful_set=made, pods=("orders-0", "orders-1", "orders-2"))
         case _:
             return replace(seen, pods=())
 

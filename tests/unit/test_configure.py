@@ -298,6 +298,20 @@ def test_a_rollout_that_is_taken_back_settles_what_was_open() -> None:
     assert (_open(servers), servers.variables["mysql-1"]["sql_mode"]) == ([], BEFORE["sql_mode"])
 
 
+def test_the_end_of_a_rollout_deletes_only_the_config_maps_that_rollouts_made() -> None:
+    """A user's own, copied from one of ours, has its labels too."""
+    servers = Servers()
+    session, labels = servers.session(), names.selector(NAME)
+    own = ("mysql-config-0123456789ab", "mysql-agent-0123456789ab")
+    others = ("mysql-config-of-mine", "mysql-agents", "app", "mysql-config-0123456789abc")
+    for name in (*own, *others):
+        servers.store.put({"kind": "ConfigMap", "metadata": {"name": name, "labels": labels}})
+    rolling._close(session, NAME)
+    left = {name for kind, name in servers.store.objects if kind == "ConfigMap"}
+    assert left >= {*others, "mysql-config", "mysql-agent"}
+    assert not left & {*own}
+
+
 def test_the_way_back_to_settings_that_an_older_version_allowed_is_open() -> None:
     servers = Servers()
     servers.store.objects["ConfigMap", "mysql-config"]["data"][render.PREVIOUS_CNF] = (

@@ -79,6 +79,26 @@ def test_what_kubectl_placed_is_taken_over_by_the_first_verb(place: Way) -> None
         assert [manager for manager in held if manager.startswith("kubectl") and held[manager]] == []
 
 
+def test_the_same_objects_applied_by_another_manager_conflict_with_nothing() -> None:
+    """The API server completes a fieldRef, which is owned as a whole: seen on the lab, where `kubectl apply
+    --server-side` of what `render --running` printed was refused with 15 conflicts."""
+    tools = Tools()
+    for one in deploy.objects(SPEC):
+        tools.client.apply(one)
+        as_stored = copy.deepcopy(one)
+        _complete(as_stored)
+        assert as_stored == one
+        tools.server_side(one)
+
+
+def _complete(node: object) -> None:
+    """The one default within what is owned as a whole."""
+    for inner in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+        _complete(inner)
+    if isinstance(node, dict) and "fieldRef" in node:
+        node["fieldRef"].setdefault("apiVersion", "v1")
+
+
 def _changed() -> list[Json]:
     return deploy.objects(CHANGED)
 

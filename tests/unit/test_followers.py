@@ -22,7 +22,7 @@ from tests.unit.fakes.cluster import NAME, Cluster
 Objects = dict[tuple[str, str], dict[str, Any]]
 TARGET = target.Target("local", "/repository", "restic/restic:0", "backups")
 LIMITS = rolling.Limits(60)
-OLD, NEW, PLAIN = "mysql-agent-old", "mysql-agent-new", "mysql-agent"
+OLD, NEW, PLAIN = "mysql-agent-00000000000a", "mysql-agent-00000000000b", "mysql-agent"
 FOLLOWERS = (("CronJob", "mysql-backup"), ("CronJob", "mysql-verify"), ("Deployment", "mysql-binlog"))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mysqlops.core import gtid
+from mysqlops.core import group, gtid
 from mysqlops.planning import actions, gate, scale, status
 from tests.unit.clusters import DOWN, GROUP, of_members
 
@@ -120,6 +120,35 @@ def test_who_says_that_it_is_online_outside_the_group_that_the_primary_sees_carr
     assert _ask(now) == {"no-majority"}
     assert isinstance(scale.plan(now, 2), actions.Wait)
     assert isinstance(scale.plan(of_members(3, m0={"online": 2}), 2), actions.Wait)
+
+
+BARRED = group.Note(outcasts={"mysql-2": "uuid of mysql-2"}, shared={"mysql-2": f"{GROUP}:1-3"})
+
+
+@pytest.mark.parametrize(
+    ("note", "facts", "only"),
+    [
+        (group.Note(), {}, ""),
+        (group.Note(outcasts=BARRED.outcasts), {}, ""),  # recover gave it up: the others count under another name
+        (BARRED, {}, f"{GROUP}:4-5"),
+        (BARRED, {"executed": f"{GROUP}:1-3"}, ""),
+        (BARRED, {"executed": f"{GROUP}:1-7"}, f"{GROUP}:4-7"),
+        (BARRED, {"server_uuid": "rebuilt"}, ""),
+        (BARRED, {**DOWN, "executed": ""}, f"{GROUP}:4-5"),  # it may be that one, and was noted with 1-5
+    ],
+)
+def test_what_was_in_a_group_that_does_not_count_is_nobody_elses(
+    note: group.Note, facts: dict[str, Any], only: str
+) -> None:
+    """The group has passed those numbers: they stand for other transactions there."""
+    claim = {"metadata": {"name": "data-mysql-2", "uid": "uid"}}
+    now = of_members(3, m2={**OUTSIDE, **facts}, m0={"online": 2})
+    going = gate.going(now, claim, ALL, note)
+    found = gate.reasons(now, going, ANSWERS)
+    assert [one.code for one in found] == ["only-copy"] * bool(only)
+    assert not only or f"only mysql-2 (claim data-mysql-2) holds {only}: " in found[0].message
+    assert not only or "other transactions under these numbers" in found[0].message
+    assert gate.reasons(now, going, ANSWERS, accept_loss=True) == []
 
 
 def test_without_an_answer_of_its_server_what_a_member_holds_is_unknown() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mysqlops import errors
-from mysqlops.core import gtid, ordered, timeline
+from mysqlops.core import group, gtid, names, ordered, timeline
 from mysqlops.operations import delete, in_place, member, observe, rollout, scale, stop, storage
 from mysqlops.planning import gate, status
 from mysqlops.planning import rollout as rolling
@@ -47,6 +47,21 @@ def test_a_claim_that_goes_under_a_live_member_is_a_condition() -> None:
     assert status.in_the_way(now)[0].hint == "mysqlops member rebuild mysql mysql-0"
     assert status.in_the_way(_now(Cluster(3))) == []
     assert "--replicas 3 makes copies first" in status.in_the_way(_now(_alone(_killed_rebuild())))[0].hint
+
+
+def test_the_claim_of_a_member_that_was_in_a_group_that_does_not_count_is_kept() -> None:
+    """The others hold 1-5 too, but under 4 and 5 other transactions."""
+    cluster = Cluster(3)
+    note = group.Note(outcasts={"mysql-2": "uuid"}, shared={"mysql-2": f"{GROUP}:1-3"})
+    lease = cluster.store.objects["Lease", names.group_lease(NAME)]["metadata"]
+    lease.setdefault("annotations", {})[names.ANNOTATION_GROUP] = group.dump(note)
+    cluster.facts["mysql-2"] = {**ONLINE, "state": "OFFLINE", "role": "none", "online": 0}
+    cluster.facts["mysql-0"]["online"] = cluster.facts["mysql-1"]["online"] = 2
+    cluster.settle()
+    with pytest.raises(errors.Refused, match=f"holds {GROUP}:4-5") as error:
+        member.check_rebuild(cluster.session(60.0), NAME, "mysql-2", accept_loss=False)
+    assert _refused_with(error) == {"only-copy"}
+    member.check_rebuild(cluster.session(), NAME, "mysql-2", accept_loss=True)
 
 
 def test_nothing_that_stops_the_pod_and_keeps_its_data_begins() -> None:

@@ -497,7 +497,7 @@ def test_what_a_stateful_set_is_to_be_counts_only_while_there_is_none() -> None:
     del cluster.store.objects["StatefulSet", NAME]
     assert remake.finish(session, NAME)
     assert storage.size_of(cluster.stateful_set()) == "2Gi"
-    remake.begin(session, NAME, storage.with_size(cluster.stateful_set(), "3Gi"))
+    remake.begin(session, NAME, lambda found: storage.with_size(found, "3Gi"))
     assert storage.size_of(cluster.stateful_set()) == "3Gi"
     assert ("StatefulSet", names.parked(NAME)) not in cluster.store.objects
     assert not remake.finish(session, NAME)

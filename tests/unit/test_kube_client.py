@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import json
 import threading
@@ -104,8 +105,9 @@ class Handler(BaseHTTPRequestHandler):
         for frame in self.server.frames:
             self.wfile.write(bytes([0x82, len(frame)]) + frame)
         if "stdin=true" in self.path and any(frame[0] == 3 for frame in self.server.frames):
-            while self.rfile.read1():  # what the client sends, until it hangs up
-                pass
+            with contextlib.suppress(ConnectionResetError):  # where it hangs up before this side has read all
+                while self.rfile.read1():
+                    pass
         self.close_connection = True
 
     def log_message(self, format: str, *args: Any) -> None:

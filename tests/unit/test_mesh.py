@@ -8,12 +8,13 @@ import pytest
 
 from mysqlops.core import names
 from mysqlops.core.spec import ClusterSpec
-from mysqlops.objects import exposed, pods
-from mysqlops.operations import deploy
+from mysqlops.kube import manifests
+from mysqlops.objects import exposed, pods, render
 
 Json = dict[str, Any]
 SPEC = ClusterSpec(name="orders", namespace="shop")
-OBJECTS = deploy.objects(SPEC)
+# Not operations/deploy, which builds the agent, and here for every collection of tests.
+OBJECTS = render.cluster_objects(manifests.load_base(), SPEC, render.Agent(b"the agent", "1"))
 
 
 def _of(kind: str) -> list[Json]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -58,8 +59,10 @@ PATCH = {
 PATCHED = replace(SPEC, pod=pod_patch.canonical(PATCH))
 
 
-def _pods(spec: ClusterSpec) -> dict[str, tuple[str, Json]]:
-    """By what it is: its role, and its template."""
+@cache
+def _pods(patch: str = "", any_uid: bool = False) -> dict[str, tuple[str, Json]]:
+    """By what it is: its role, and its template, for all tests: they only read them."""
+    spec = replace(SPEC, pod=patch, any_uid=any_uid)
     objects = render.cluster_objects(manifests.load_base(), spec, render.Agent(b"x", "1"))
     target = Target("t", "/repository", "restic:1", "claim")
     request = adopt.Request(adopt.Source("old", 3306, "root", adopt.Key("secret", "key"), "VERIFY_CA"))
@@ -92,9 +95,9 @@ def _containers(pod: Json) -> list[Json]:
     return [*pod["spec"].get("initContainers", []), *pod["spec"]["containers"]]
 
 
-@pytest.mark.parametrize("what", list(_pods(SPEC)))
+@pytest.mark.parametrize("what", list(_pods()))
 def test_it_reaches_every_pod(what: str) -> None:
-    role, pod = _pods(PATCHED)[what]
+    role, pod = _pods(PATCHED.pod)[what]
     assert {"team": "shop", "version": "1"}.items() <= pod["metadata"]["labels"].items()
     assert pod["metadata"]["annotations"]["note"] == "true"
     spec = pod["spec"]
@@ -117,10 +120,10 @@ def test_it_reaches_every_pod(what: str) -> None:
 _USER = {"runAsUser", "runAsGroup", "fsGroup"}
 
 
-@pytest.mark.parametrize("what", list(_pods(SPEC)))
+@pytest.mark.parametrize("what", list(_pods()))
 def test_with_any_uid_no_pod_names_a_user(what: str) -> None:
     """OpenShift's restricted-v2 refuses every user and group but its own; what else it demands stays."""
-    fixed, left = (_pods(replace(SPEC, any_uid=one))[what][1]["spec"] for one in (False, True))
+    fixed, left = (_pods(any_uid=one)[what][1]["spec"] for one in (False, True))
     assert fixed["securityContext"].keys() >= _USER - ({"fsGroup"} if what == "undo" else set())
     assert left["securityContext"] == {k: v for k, v in fixed["securityContext"].items() if k not in _USER}
     assert left["securityContext"]["runAsNonRoot"] is True
@@ -128,9 +131,9 @@ def test_with_any_uid_no_pod_names_a_user(what: str) -> None:
         assert not _USER & one.get("securityContext", {}).keys()
 
 
-@pytest.mark.parametrize("what", list(_pods(SPEC)))
+@pytest.mark.parametrize("what", list(_pods()))
 def test_what_mysqlops_needs_of_a_pod_stays(what: str) -> None:
-    before, after = _pods(SPEC)[what][1], _pods(PATCHED)[what][1]
+    before, after = _pods()[what][1], _pods(PATCHED.pod)[what][1]
     assert before["metadata"]["labels"].items() <= after["metadata"]["labels"].items()
     ours = {one["name"]: one for one in _containers(after)}
     for one in _containers(before):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -99,6 +100,58 @@ def test_a_backup_that_is_stored_and_not_sealed_yet_is_not_deleted(world: World,
     del world.store.objects["Job", "mysql-backup-now"]
     pruning.delete(world.session(), TARGET, in_work.id)
     assert world.forgotten == ["new1"]
+
+
+def _delete(world: World, chosen: backup.Backup) -> None:
+    pruning.delete(world.session(), TARGET, chosen.id)
+
+
+def _prune(world: World, _: backup.Backup) -> None:
+    pruning.prune(world.session(), NAME, TARGET, LAST)
+
+
+@pytest.mark.parametrize("act", [_delete, _prune])
+@pytest.mark.parametrize("moment", ["before", "during", "after"])
+def test_no_backup_is_deleted_while_a_job_removes_others(
+    world: World, monkeypatch: pytest.MonkeyPatch, moment: str, act: Callable[[World, backup.Backup], None]
+) -> None:
+    """The verification of the second one came between the two looks: the Job goes by it and removes the first one."""
+    world.clock.wall = NOW + timedelta(days=5)
+    first, second, third = (replace(_own(world, number), at=f"2026-11-24T12:0{number}:00Z") for number in (1, 2, 3))
+    check = backup.Verification(first.id, first.at, True, 3.0, of_snapshot="s1")
+    ids = {"s1": first, "s2": second, "s3": third}
+    entries = [*bound(*(stored(one, "the key", name) for name, one in ids.items()), stored(check, "the key", "v1"))]
+    pod = {**JOB["template"]["spec"], "initContainers": [{"name": "forget"}], "containers": [{"name": "end"}]}
+    spec = {"template": {"spec": pod}}
+
+    def snapshots(*_: Any) -> list[dict[str, Any]]:
+        if moment == "during":
+            world.begins("backup", timedelta(seconds=20), spec=spec)
+        if moment == "before":
+            del world.store.objects["Job", "mysql-backup-now"]
+        return entries
+
+    monkeypatch.setattr(restic, "snapshots", snapshots)
+    if moment == "before":
+        world.begins("backup", timedelta(seconds=20), spec=spec)
+    if moment != "after":
+        with pytest.raises(errors.Refused, match="Job mysql-backup-now may be removing backups"):
+            act(world, second)
+        assert world.forgotten == []
+    else:
+        act(world, second)
+        assert "s2" in world.forgotten
+
+
+def test_a_job_of_another_cluster_or_that_removes_nothing_is_no_reason(world: World) -> None:
+    there = replace(_own(world, 2), id=f"{NAME}-20261125-000000", at="2026-11-25T00:00:00Z")
+    world.entries = [*bound(stored(there, "the key", "s1"), stored(_own(world, 1), "the key", "s0"))]
+    world.begins("verify")
+    world.store.objects["Job", "mysql-backup-now"]["metadata"]["labels"] |= names.selector("other")
+    pod = {**JOB["template"]["spec"], "containers": [{"name": "forget"}]}
+    world.store.objects["Job", "mysql-backup-now"]["spec"] = {"template": {"spec": pod}}
+    pruning.delete(world.session(), TARGET, f"{NAME}-20261124-000001")
+    assert "s0" in world.forgotten
 
 
 def test_what_a_killed_job_left_unsealed_goes_in_the_end(world: World) -> None:

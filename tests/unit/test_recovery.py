@@ -195,6 +195,21 @@ def test_outcasts_are_taken_back_where_nobody_else_is_left() -> None:
     assert set(after.expected()) == {"mysql-0"}
 
 
+def test_what_a_barred_member_has_from_elsewhere_stands_for_nobodys_transactions() -> None:
+    """The members that are given up hold other ones under the same numbers."""
+    note = group.Note(members={"mysql-1": "u1"}, outcasts={"mysql-0": "u0"}, shared={"mysql-0": UP_TO_5})
+    down = pod("mysql-1", role="none", state=view.DOWN, executed="", held=f"{GROUP}:1-7", online=0)
+    found = recovery.plan(observed(outside(0, UP_TO_9), down, silent(2), note=note))
+    assert found.back == {"mysql-0": "u0"}
+    assert [risk.only_there for risk in found.risks] == [f"{GROUP}:6-7", None]
+
+
+def test_a_barred_member_of_the_last_view_that_is_given_up_is_the_only_one_with_what_it_has_from_elsewhere() -> None:
+    note = group.Note(members=LAST_VIEW, outcasts={"mysql-0": "u0"}, shared={"mysql-0": UP_TO_5})
+    seen = observed(outside(0, f"{GROUP}:1-6"), outside(1, UP_TO_9), outside(2, UP_TO_9), note=note)
+    assert [(risk.member, risk.only_there) for risk in risks(seen, ["mysql-0"])] == [("mysql-0", f"{GROUP}:6")]
+
+
 def test_a_note_that_cannot_be_read_is_named_with_the_way_out() -> None:
     seen = observed(outside(0), outside(1), silent(2), notes={names.ANNOTATION_GROUP: "["})
     with pytest.raises(Refused) as refused:

@@ -33,6 +33,7 @@ class World:
 
     def __init__(self, returns: int) -> None:
         self.server, self.clock, self.returns = Simulated(), Clock(), returns
+        self.on_request: Callable[[str], None] = lambda _: None
         for one in deploy.objects(ClusterSpec(name=NAME, namespace="db", replicas=3)):
             self.server.apply(one, manager=names.FIELD_MANAGER)
         self.turn()
@@ -42,6 +43,7 @@ class World:
         self.session = Session(client, self.clock, Progress(*[lambda _: None] * 3), 60.0)
 
     def after(self, request: str) -> None:
+        self.on_request(request)
         if request == f"DELETE StatefulSet {NAME}":
             self.turn()
             if self.returns and self.server.peek("StatefulSet", NAME) is None:
@@ -66,9 +68,6 @@ class World:
         self.turn()
         return {pod["metadata"]["name"]: objects.claims_of(pod) for pod in self.server.list("Pod")}
 
-    def restored(self) -> Json:
-        return planning.remade(self.stateful_set(), SWAP)
-
     def leave_orphans(self, wanted: Json) -> None:
         """What a run leaves that was killed right after the deletion: pods of what a tool had recreated."""
         self.session.client.create("StatefulSet", storage.parked(wanted))
@@ -80,46 +79,79 @@ class World:
 _NEW = {f"{NAME}-{ordinal}": [f"{NEXT}-{NAME}-{ordinal}"] for ordinal in range(3)}
 
 
+def _restored(stateful_set: Json) -> Json:
+    return planning.remade(stateful_set, SWAP)
+
+
+def _larger(stateful_set: Json) -> Json:
+    return storage.with_size(stateful_set, "200Gi")
+
+
 @pytest.mark.parametrize("returns", [0, 1, 2])
 def test_no_pod_of_a_recreated_stateful_set_keeps_the_previous_claims(returns: int) -> None:
     world = World(returns)
     world.stop()
-    remake.begin(world.session, NAME, world.restored())
+    remake.begin(world.session, NAME, _restored)
     assert world.mounted() == _NEW
     assert all(world.server.peek("PersistentVolumeClaim", f"data-{NAME}-{ordinal}") for ordinal in range(3))
 
 
 def test_members_that_a_tool_started_right_before_the_deletion_go_too() -> None:
     world = World(0)
-    remake.begin(world.session, NAME, world.restored())
+    remake.begin(world.session, NAME, _restored)
     assert world.mounted() == _NEW
 
 
 def test_a_killed_run_s_orphans_on_the_previous_claims_are_not_adopted() -> None:
     world = World(0)
-    world.leave_orphans(world.restored())
+    world.leave_orphans(_restored(world.stateful_set()))
     assert remake.finish(world.session, NAME)
     assert world.mounted() == _NEW
 
 
-@pytest.mark.parametrize("act", [remake.begin, lambda session, name, _: remake.finish(session, name)])
-def test_pods_on_the_same_claims_stay_as_they_are(act: Callable[[Session, str, Json], object]) -> None:
+@pytest.mark.parametrize("is_killed", [False, True])
+def test_pods_on_the_same_claims_stay_as_they_are(is_killed: bool) -> None:
     world = World(0)
     before = {pod["metadata"]["uid"] for pod in world.server.list("Pod")}
-    wanted = storage.with_size(world.stateful_set(), "200Gi")
-    if act is not remake.begin:
-        world.leave_orphans(wanted)
-    act(world.session, NAME, wanted)
+    if is_killed:
+        world.leave_orphans(_larger(world.stateful_set()))
+        remake.finish(world.session, NAME)
+    else:
+        remake.begin(world.session, NAME, _larger)
     world.turn()
     assert {pod["metadata"]["uid"] for pod in world.server.list("Pod")} == before
     assert storage.size_of(world.stateful_set()) == "200Gi"
+
+
+def test_what_somebody_changes_before_the_deletion_stays_changed() -> None:
+    """Scaled after the new one was stored: the stored one would bring back a member that left cleanly."""
+    world, real = World(0), list[int]()
+
+    def scale(request: str) -> None:
+        if request == f"CREATE StatefulSet {names.parked(NAME)}" and not real:
+            real.append(2)
+            world.server.scale(NAME, 2)
+            world.turn()
+
+    world.on_request = scale
+    remake.begin(world.session, NAME, _larger)
+    assert real
+    assert (world.stateful_set()["spec"]["replicas"], storage.size_of(world.stateful_set())) == (2, "200Gi")
+    assert len(world.mounted()) == 2
+
+
+def test_what_a_tool_recreates_with_other_replicas_keeps_them() -> None:
+    world = World(1)
+    world.applied["spec"]["replicas"] = 2
+    remake.begin(world.session, NAME, _larger)
+    assert (world.stateful_set()["spec"]["replicas"], storage.size_of(world.stateful_set())) == (2, "200Gi")
 
 
 def test_a_tool_that_recreates_the_previous_one_each_time_is_named_as_the_cause() -> None:
     world = World(1000)
     world.stop()
     with pytest.raises(errors.StepFailed, match="was recreated with its previous template") as failed:
-        remake.begin(world.session, NAME, world.restored())
+        remake.begin(world.session, NAME, _restored)
     assert "stop that tool" in (failed.value.hint or "")
     assert claims.template_of(world.stateful_set()) == "data"
     assert world.server.peek("StatefulSet", names.parked(NAME)) is None

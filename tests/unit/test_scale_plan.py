@@ -94,19 +94,30 @@ def test_a_scaling_that_was_killed_waits_for_the_member_that_it_asked_for(now: s
     assert isinstance(scale.plan(now, 5), actions.Wait)
 
 
+NOTE = group.Note()
+
+
 def test_only_a_claim_that_the_others_could_replace_is_deleted() -> None:
-    scale.check_deletion(of_members(3), 1)
+    scale.check_deletion(of_members(3), 1, NOTE)
     outside = {"state": "OFFLINE", "role": "none", "label": "none"}
-    scale.check_deletion(of_members(3, m2={**outside, "executed": f"{GROUP}:1-4"}), 1)
+    scale.check_deletion(of_members(3, m2={**outside, "executed": f"{GROUP}:1-4"}), 1, NOTE)
     with pytest.raises(Refused, match=f"only mysql-2 holds {GROUP}:6"):
-        scale.check_deletion(of_members(3, m2={**outside, "executed": f"{GROUP}:1-6"}), 1)
+        scale.check_deletion(of_members(3, m2={**outside, "executed": f"{GROUP}:1-6"}), 1, NOTE)
     with pytest.raises(Refused, match=f"only mysql-2 holds {GROUP}:6-20"):
-        scale.check_deletion(of_members(3, m2={**outside, "received": f"{GROUP}:6-20"}), 1)
+        scale.check_deletion(of_members(3, m2={**outside, "received": f"{GROUP}:6-20"}), 1, NOTE)
     with pytest.raises(Refused, match="what mysql-2 holds is not known"):
-        scale.check_deletion(of_members(3, m2={**DOWN, "executed": ""}), 1)
-    scale.check_deletion(of_members(3, m2={**DOWN, "executed": ""}), 1, accept_loss=True)
+        scale.check_deletion(of_members(3, m2={**DOWN, "executed": ""}), 1, NOTE)
+    scale.check_deletion(of_members(3, m2={**DOWN, "executed": ""}), 1, NOTE, accept_loss=True)
     with pytest.raises(Refused, match="what mysql-2 holds is not known"):
-        scale.check_deletion(of_members(3, running=2), 1)
+        scale.check_deletion(of_members(3, running=2), 1, NOTE)
+
+
+def test_numbers_of_a_group_that_does_not_count_are_nobody_elses() -> None:
+    barred = group.Note(outcasts={"mysql-2": "uuid of mysql-2"}, shared={"mysql-2": f"{GROUP}:1-3"})
+    outside = {"state": "OFFLINE", "role": "none", "label": "none"}
+    with pytest.raises(Refused, match=f"only mysql-2 holds {GROUP}:4; it was in a group that does not count"):
+        scale.check_deletion(of_members(3, m2={**outside, "executed": f"{GROUP}:1-4"}), 1, barred)
+    scale.check_deletion(of_members(3, m2={**outside, "executed": f"{GROUP}:1-3"}), 1, barred)
 
 
 @pytest.mark.parametrize(

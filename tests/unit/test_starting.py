@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import pytest
 
@@ -36,7 +36,7 @@ class World:
         self.served = Api(group.Note(members=LAST_VIEW))
         self.sight, self.clock = around(self.served)
         self.prepares_seconds = 0.0
-        self.own, self.formed, self.joined = OWN, list[str](), list[str]()
+        self.own, self.formed = OWN, list[str]()
         self.meanwhile: Callable[[], None] = lambda: None
         world = self
 
@@ -52,12 +52,6 @@ class World:
                 world.meanwhile()
                 permit()
                 world.formed.append(group_name)
-
-            def join(self, seeds: Sequence[str], group_name: str) -> None:
-                world.joined += seeds
-
-            def leave(self) -> None:
-                """It is in none then."""
 
         monkeypatch.setattr(group_replication, "observe", lambda _: world.own)
         self.starting = starting.Starting(Own(), self.sight, self.clock)
@@ -146,34 +140,3 @@ def test_another_order_or_name_than_the_one_prepared_for_is_decided_again(world:
     world.served.lease["metadata"]["annotations"][names.ANNOTATION_GIVEN_UP] = group.dump(order)
     with pytest.raises(errors.Conflict, match="has changed"):
         world.form()
-
-
-MORE = "3e11fa47-71ca-11e1-9e33-c80aa9429562:1-10"
-
-
-def _noted(world: World, incarnation: str) -> None:
-    note = group.Note(members=LAST_VIEW, incarnation=incarnation, acquired="10:00", began_with=HELD)
-    world.served.lease["metadata"]["annotations"][names.ANNOTATION_GROUP] = group.dump(note)
-
-
-def test_what_came_while_it_left_a_group_that_does_not_count_is_seen_before_it_joins(world: World) -> None:
-    """The decision to leave was made before an event committed there."""
-    grown = view.ServerView("u0", "9.7.4", GtidSet.parse(MORE))
-    join = member_actions.Join("mysql-1 in the group", ("mysql-1",))
-    _noted(world, "7")
-    world.starting.leave_other_group()
-    with pytest.raises(errors.Refused, match=":10 from a group that does not count"):
-        world.starting.run(join, world.situation, grown)
-    assert (world.joined, world.served.note().outcasts) == ([], {"mysql-0": "u0"})
-
-
-def test_who_has_nothing_from_there_joins_once_the_group_is_noted(world: World) -> None:
-    join = member_actions.Join("mysql-1 in the group", ("mysql-1",))
-    world.starting.leave_other_group()
-    with pytest.raises(errors.Conflict, match="does not record the group yet"):
-        world.starting.run(join, world.situation, OWN)
-    _noted(world, "7")
-    world.starting.run(join, world.situation, OWN)
-    # In the group that counts it has got more, and has left it since.
-    world.starting.run(join, world.situation, view.ServerView("u0", "9.7.4", GtidSet.parse(MORE)))
-    assert (world.joined, world.served.note().outcasts) == (["mysql-1", "mysql-1"], {})

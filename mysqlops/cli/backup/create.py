@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mysqlops import errors
-from mysqlops.cli import complete, options, output
+from mysqlops.cli import options, output
 from mysqlops.cli.backup import show
 from mysqlops.cli.context import Run
 from mysqlops.cli.types import Rate
@@ -23,13 +23,7 @@ if TYPE_CHECKING:
 @click.command()
 @options.cluster("6h")
 @options.target
-@click.option(
-    "--member",
-    metavar="POD",
-    default="",
-    shell_complete=complete.members,
-    help="Member to copy (default: the replica with the least to apply).",
-)
+@options.copied_member
 @click.option(
     "--method",
     type=click.Choice(["archive", "snapshot", "logical"]),

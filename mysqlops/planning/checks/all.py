@@ -85,7 +85,7 @@ DATA = (
     ),
     Check(
         "backups",
-        "backups are scheduled, recent and proved",
+        "backups are scheduled, recent and proven",
         "without them a mistake or a lost site is final",
         codes=("backup-overdue", "binlog-late", "binlog-gap"),
         judge=placement.backups,

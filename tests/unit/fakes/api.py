@@ -202,7 +202,7 @@ class Client(client.Client):
                 del self.store.objects[kind, name]
             self.store.done(f"DELETE {kind} {name}")
 
-    def delete_unchanged(self, kind: str, found: Json) -> None:
+    def delete_unchanged(self, kind: str, found: Json, *, orphan: bool = False) -> None:
         self._check(kind)
         name = found["metadata"]["name"]
         if (kind, name) in self.store.objects:

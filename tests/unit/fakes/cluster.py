@@ -38,6 +38,7 @@ class Cluster:
         self.lost: dict[str, str] = {}  # claim -> what it held when it went
         self.said: list[str] = []
         self.on_pod: Callable[[str], None] = lambda _: None
+        self._newest: tuple[Json, str] | None = None
         self.store.put(_stateful_set(replicas))
         self.store.put({"kind": "Lease", **_labelled(names.group_lease(NAME)), "spec": {}})
         data = {names.KEY_GROUP_NAME: base64.b64encode(GROUP.encode()).decode()}
@@ -105,18 +106,25 @@ class Cluster:
         if ("StatefulSet", NAME) not in self.store.objects:
             return
         stateful_set = self.stateful_set()
-        revision = _revision(marshal.dumps(stateful_set["spec"]["template"], 2))
+        revision = self._revision_of(stateful_set["spec"]["template"])
         stateful_set["status"] = {"updateRevision": revision, "observedGeneration": 1}
         wanted = [names.pod(NAME, ordinal) for ordinal in range(stateful_set["spec"]["replicas"])]
         for kind, name in list(self.store.objects):
             if kind == "Pod" and name not in wanted:
                 del self.store.objects[kind, name]
         self._let_claims_go()
+        now = instant.text(self.clock.now())
         for name in wanted:
             self._make(name, revision, stateful_set)
             self.on_pod(name)
-            self._publish(name, instant.text(self.clock.now()))
+            self._publish(name, now)
         self._lead_service()
+
+    def _revision_of(self, template: Json) -> str:
+        """A client's change of the StatefulSet brings another object; the controllers play far more often than that."""
+        if self._newest is None or self._newest[0] is not template:
+            self._newest = template, _revision(marshal.dumps(template, 2))
+        return self._newest[1]
 
     def _let_claims_go(self) -> None:
         for (kind, name), one in list(self.store.objects.items()):
@@ -191,5 +199,8 @@ def _stateful_set(replicas: int) -> Json:
     claim = {"metadata": {"name": "data"}, "spec": {"resources": {"requests": {"storage": "1Gi"}}}}
     spec: Json = {"replicas": replicas, "volumeClaimTemplates": [claim], "template": {"metadata": {}}}
     volumes = [{"name": name, "configMap": {"name": f"{NAME}-{name}"}} for name in ("config", "agent")]
-    spec["template"]["spec"] = {"containers": [{"name": "mysqld", "image": "mysql:9.7.4"}], "volumes": volumes}
+    resources = {"limits": {"memory": "1Gi"}, "requests": {"cpu": "1"}}
+    mysqld = {"name": "mysqld", "image": "mysql:9.7.4", "resources": resources}
+    containers = [mysqld, {"name": "agent", "image": "python:3.13-slim"}]
+    spec["template"]["spec"] = {"containers": containers, "volumes": volumes}
     return {"apiVersion": "apps/v1", "kind": "StatefulSet", **_labelled(NAME), "spec": spec}

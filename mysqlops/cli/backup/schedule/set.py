@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from mysqlops.cli import complete, options, output
+from mysqlops.cli import options, output
 from mysqlops.cli.context import Run
 from mysqlops.cli.types import Duration, Rate
 from mysqlops.core.retention import Policy
@@ -17,13 +17,7 @@ from mysqlops.core.retention import Policy
 @click.option(
     "--verify-cron", default="0 5 * * 0", show_default=True, metavar="CRON", help="When to restore and compare."
 )
-@click.option(
-    "--member",
-    metavar="POD",
-    default="",
-    shell_complete=complete.members,
-    help="Member to copy (default: the replica with the least to apply).",
-)
+@options.copied_member
 @click.option(
     "--rate",
     "rate_mib",
