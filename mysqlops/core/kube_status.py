@@ -16,6 +16,8 @@ _KINDS: Mapping[int, type[errors.KubeError]] = {
 }
 _OF_METADATA = "PartialObjectMetadataList"
 
+METADATA_LIST = "PartialObjectMetadataList"
+
 
 def failure(call: str, status: int, body: bytes) -> errors.KubeError:
     """The error for a response of 400 or above; `call` is the method and the path."""
@@ -34,7 +36,10 @@ def answer(call: str, body: bytes | str) -> dict[str, Any]:
 
 
 def items(call: str, found: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The objects of a list. One that cannot be read is not an empty one: raises KubeError."""
+    """The objects of a list. One that cannot be read is not an empty one: raises KubeError. Of metadata alone, the API
+    server (1.36) writes an empty list as null."""
+    if found.get("kind") == METADATA_LIST and found.get("items", "") is None:
+        return []
     listed = found.get("items")
     # Of metadata alone, the API server writes an empty list as null.
     if listed is None and "items" in found and found.get("kind") == _OF_METADATA:

@@ -17,6 +17,7 @@ SMALLEST_MEMORY = 768 * MIB
 SMALLEST_STORAGE = 1 * GIB
 _SERVER = 390 * MIB
 _PER_WORKER = 11 * MIB
+# Measured: 0.9 to 1.4 MiB beside temptable_max_ram (docs/measurements/figures.md, scripts/bench-connections).
 _PER_CONNECTION = 1 * MIB
 # Connections that no client account can use: members connect to each other for the group's messages and to recover, and
 # backups connect to copy. (The agent has its own interface.)

@@ -29,7 +29,7 @@ from mysqlops.version import __version__
 Json = dict[str, Any]
 T = TypeVar("T")
 _TIMEOUT_SECONDS = 15.0
-_ONLY_METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+_ONLY_METADATA = f"application/json;as={kube_status.METADATA_LIST};g=meta.k8s.io;v=v1"
 _CONNECT_SECONDS = 4.0
 
 # kind -> (API prefix, plural, namespaced)

@@ -5,7 +5,10 @@ A worker's message says more than the coordinator's, so it comes first. Without 
 
 from __future__ import annotations
 
-_PREVIOUS_FAILED = 3030  # ER_REPLICA_WORKER_STOPPED_PREVIOUS_THD_ERROR: it stopped because another worker failed
+# Errors that say that an applier ended, and not why. 1756: the coordinator was ended in the middle of a transaction, by
+# somebody or with its workers. 3030 (ER_REPLICA_WORKER_STOPPED_PREVIOUS_THD_ERROR): another worker failed, and has the
+# reason.
+_NO_CAUSE = "(0, 1756, 3030)"
 
 
 def failures(columns: str, *channels: str) -> str:
@@ -17,6 +20,6 @@ SELECT {columns} FROM (
   SELECT {asked}, 0 AS is_coordinator FROM performance_schema.replication_applier_status_by_worker
   UNION ALL
   SELECT {asked}, 1 FROM performance_schema.replication_applier_status_by_coordinator) AS appliers
-WHERE channel_name IN ({wanted}) AND last_error_number NOT IN (0, {_PREVIOUS_FAILED})
+WHERE channel_name IN ({wanted}) AND last_error_number NOT IN {_NO_CAUSE}
 ORDER BY is_coordinator, last_error_timestamp
 """  # noqa: S608

@@ -13,11 +13,13 @@ from dataclasses import dataclass
 from mysqlops import errors
 from mysqlops.core import applier, names, view
 from mysqlops.core.gtid import GtidSet
-from mysqlops.mysql import accounts, appliers, connect
+from mysqlops.mysql import accounts, applier_thread, appliers, connect
 
 _FOR = f"FOR CHANNEL '{view.CHANNEL}'"
 _HEARTBEAT_SECONDS = 2
-STOP_SECONDS = 60.0  # how long a caller must let statements take: a stop finishes the transactions that have begun
+# How long a caller must let statements take: a stop finishes the transactions that have begun, and may wait a minute
+# for the rest of one (applier_thread.py).
+STOP_SECONDS = 90.0
 _NO_CHANNEL = 3074  # ER_REPLICA_CHANNEL_DOES_NOT_EXIST
 # A replica leaves out, without an error, what carries its own server_id. So it would miss what this member wrote as
 # primary and lost in a crash after the group had it; applied last, by the group, that would overwrite newer rows. While
@@ -128,6 +130,7 @@ def executed(server: connect.Server) -> GtidSet:
 
 
 def stop(server: connect.Server) -> None:
+    applier_thread.end_if_it_waits_in_vain(server, view.CHANNEL)
     _quietly(server, f"STOP REPLICA {_FOR}")
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from mysqlops import errors
 from mysqlops.core import applier, instant, view
 from mysqlops.core.gtid import GtidSet
-from mysqlops.mysql import accounts, appliers, catching_up, clone, connect
+from mysqlops.mysql import accounts, applier_thread, appliers, catching_up, clone, connect
 
 _ROLES = {"PRIMARY": "primary", "SECONDARY": "replica"}
 _SERVER = """
@@ -41,7 +41,8 @@ _FAILURES = appliers.failures(
     *("group_replication_applier", "group_replication_recovery", view.CHANNEL),
 )
 _UNREADABLE = (13121, 1594)  # ER_REPLICA_RELAY_LOG_READ_FAILURE, of later servers and of 8.0.27
-_APPLIER = "REPLICA SQL_THREAD FOR CHANNEL 'group_replication_applier'"
+_CHANNEL = "group_replication_applier"
+_APPLIER = f"REPLICA SQL_THREAD FOR CHANNEL '{_CHANNEL}'"
 _APPLIES = """
 SELECT 1 FROM performance_schema.replication_applier_status
 WHERE channel_name = 'group_replication_applier' AND service_state = 'ON'
@@ -230,6 +231,7 @@ def start_applier(server: connect.Server) -> None:
 
 def stop_applier(server: connect.Server) -> None:
     """START GROUP_REPLICATION must start the applier itself; no error if none is running."""
+    applier_thread.end_if_it_waits_in_vain(server, _CHANNEL)
     with contextlib.suppress(errors.StatementFailed):
         server.query(f"STOP {_APPLIER}")
 

@@ -14,7 +14,7 @@ from mysqlops.core import instant, series
 from mysqlops.core import receiving as core
 from mysqlops.core.gtid import GtidSet
 from mysqlops.core.version import ServerVersion
-from mysqlops.mysql import accounts, connect
+from mysqlops.mysql import accounts, applier_thread, connect
 
 # The source has purged what the receiver requests: 1236 on the source, 13114 is the receiver's number for it.
 PURGED = (1236, 13114)
@@ -153,5 +153,6 @@ def applied(server: connect.Server) -> tuple[GtidSet, bool]:
 def forget(server: connect.Server) -> None:
     """Remove all replication configuration."""
     connect.set_read_timeout(server, _START_SECONDS)
+    applier_thread.end_if_it_waits_in_vain(server, "")  # the last file may end where a connection did
     server.query("STOP REPLICA")
     server.query("RESET REPLICA ALL")

@@ -9,12 +9,22 @@ import pytest
 
 from mysqlops import errors
 from mysqlops.core import names, view
+from mysqlops.core.gtid import GtidSet
 from mysqlops.mysql import catching_up, connect
 from tests.database.containers import Template, eventually
 from tests.database.group import REPLICATION, Group, Member, Settings
 
 _CA = "/run/tls/ca.crt"
 _ROWS = 30
+_FOR = f"FOR CHANNEL '{view.CHANNEL}'"
+_QUEUEING = f"""
+SELECT queueing_transaction FROM performance_schema.replication_connection_status WHERE channel_name = '{view.CHANNEL}'
+"""
+_READING = f"""
+SELECT 1 FROM performance_schema.replication_applier_status_by_coordinator
+WHERE channel_name = '{view.CHANNEL}' AND processing_transaction = %s
+"""
+_PATIENCE_SECONDS = 20.0  # the server itself waits a minute for the rest of a transaction
 
 
 @pytest.fixture(scope="module")
@@ -173,3 +183,59 @@ def test_the_server_itself_refuses_a_member_whose_channel_runs(group: Group) -> 
     assert third.observe().state == view.OFFLINE
     third.join(second)
     second.await_members(second, third)
+
+
+def test_the_beginning_of_a_transaction_holds_up_no_stop_and_is_received_again(group: Group) -> None:
+    """Under writes, a receiver may be stopped in the middle of one at any time."""
+    _, second, third = group.members
+    second.await_members(second, third)
+    third.leave()
+    last = _write_much(second)
+    eventually(lambda: _receives_a_part(third, second, last), "receiving ends in the middle of the last transaction")
+    with third.server(_PATIENCE_SECONDS) as server:
+        catching_up.start_applying(server)
+        eventually(lambda: server.query(_READING, [last]), "the applier has read its beginning")
+        eventually(lambda: not _state(third).left(), "all others are applied")
+        catching_up.stop(server)
+        assert _state(third).trouble() == ""
+        catching_up.remove(server)
+        assert catching_up.state(server) is None
+    _begin(third, second)
+    third.await_executed(second.observe().executed)
+    third.join(second)
+    second.await_members(second, third)
+    counted = "SELECT COUNT(*) FROM shop.much"
+    assert third.query(counted) == second.query(counted)
+
+
+def _write_much(member: Member) -> str:
+    """The last transaction, of 23 MB; the group would refuse one that is much larger."""
+    rows = "WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n WHERE i < 900) SELECT REPEAT('x', 3200)"
+    member.query(
+        "CREATE TABLE shop.much (id INT AUTO_INCREMENT PRIMARY KEY, v VARCHAR(4000))",
+        f"INSERT INTO shop.much (v) {rows} FROM n",
+        *["INSERT INTO shop.much (v) SELECT v FROM shop.much"] * 4,
+    )
+    uuid, _, numbers = str(member.observe().executed).rpartition(":")
+    return f"{uuid}:{numbers.rpartition('-')[2]}"
+
+
+def _receives_a_part(member: Member, source: Member, last: str) -> bool:
+    """Nothing applies, so that it can be tried again."""
+    with member.server(60) as server:
+        catching_up.remove(server)
+        server.query(
+            "CHANGE REPLICATION SOURCE TO SOURCE_HOST = %s, SOURCE_PORT = 3306, SOURCE_AUTO_POSITION = 1, "
+            f"SOURCE_SSL = 1 {_FOR}",
+            [source.host],
+        )
+        login = f"USER = '{REPLICATION.user}' PASSWORD = %s"
+        server.query(f"START REPLICA IO_THREAD {login} {_FOR}", [REPLICATION.password])
+        eventually(lambda: server.query(_QUEUEING)[0][0] == last or _has(server, last), "the last transaction comes")
+        catching_up.stop_receiving(server)
+        return not _has(server, last)
+
+
+def _has(server: connect.Server, transaction: str) -> bool:
+    found = catching_up.state(server)
+    return found is not None and GtidSet.parse(transaction).is_subset(found.received)

@@ -14,6 +14,7 @@ from urllib.parse import parse_qs, unquote
 
 from mysqlops import errors
 from mysqlops.agent import api
+from mysqlops.core import kube_status
 from mysqlops.kube import attach, client
 from mysqlops.kube import exec as kube_exec
 from mysqlops.kube.guard import Guard
@@ -212,4 +213,5 @@ _CLI = "mysqlops"  # no field manager is sent: the server takes the user agent's
 
 
 def _only_metadata(found: Json) -> Json:
-    return {"items": [{"metadata": one["metadata"]} for one in found["items"]]}
+    items = [{"metadata": one["metadata"]} for one in found["items"]] or None  # as an API server 1.36 writes it
+    return {"kind": kube_status.METADATA_LIST, "items": items}

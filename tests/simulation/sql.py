@@ -311,7 +311,7 @@ _STARTS: list[tuple[str, _Handler]] = [
     ("RESET REPLICA FOR CHANNEL 'group_replication_applier'", SimServer.drop_received),
     ("SELECT id FROM performance_schema.processlist", SimServer.nothing),
     ("SELECT t.trx_mysql_thread_id", SimServer.nothing),
-    ("SELECT t.processlist_id", SimServer.nothing),
+    ("SELECT t.processlist_id", SimServer.nothing),  # no model receives half a transaction
     *((f"{verb} FOR CHANNEL '{view.CHANNEL}'", SimServer.on_channel) for verb in _ON_CHANNEL),
     ("CHANGE REPLICATION SOURCE", SimServer.change_source),
     ("SELECT c.source_uuid", SimServer.channel_state),

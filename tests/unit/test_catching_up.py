@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 from unittest.mock import Mock
@@ -17,7 +17,7 @@ from mysqlops.core import group, view
 from mysqlops.core.gtid import GtidSet
 from mysqlops.core.publication import Publication
 from mysqlops.mysql import catching_up as channel
-from mysqlops.mysql import connect, group_replication
+from mysqlops.mysql import connect, group_replication, receiver
 from mysqlops.planning import catching_up, failing_applier, member_actions, membership
 
 GROUP = "11111111-1111-1111-1111-111111111111"
@@ -411,3 +411,58 @@ def test_the_server_has_an_id_that_nobody_writes_under_while_the_channel_receive
     server.done.clear()
     channel.remove(server)
     assert server.done[-1] == own_id
+
+
+class _HalfReceived:
+    """A server whose applier, a thread of this number, waits for the rest of a transaction; None if it does not."""
+
+    def __init__(self, thread: int | None, ended: bool = False) -> None:
+        self.thread, self.ended = thread, ended
+        self.asked: list[tuple[str, tuple[Any, ...]]] = []
+
+    def query(self, statement: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        self.asked.append((statement.partition(" FOR ")[0], tuple(parameters)))
+        if "processing_transaction" in statement:
+            return [] if self.thread is None else [(self.thread,)]
+        if statement.startswith("KILL") and self.ended:
+            raise errors.StatementFailed("unknown thread", errno=1094)
+        return []
+
+
+@pytest.mark.parametrize("ended", [False, True])
+def test_an_applier_that_waits_for_the_rest_of_a_transaction_is_killed_before_a_stop_waits_for_it(ended: bool) -> None:
+    """STOP REPLICA would take a minute, and the next one too."""
+    server = _HalfReceived(17, ended)
+    channel.stop(server)  # type: ignore[arg-type]
+    assert server.asked[0][1] == (view.CHANNEL,)
+    assert server.asked[1:] == [("KILL %s", (17,)), ("STOP REPLICA", ())]
+
+
+def test_one_that_has_something_to_apply_or_nothing_begun_is_only_stopped() -> None:
+    server = _HalfReceived(None)
+    channel.stop(server)  # type: ignore[arg-type]
+    assert [one for one, _ in server.asked[1:]] == ["STOP REPLICA"]
+
+
+def test_so_is_the_groups_own_before_the_server_joins() -> None:
+    server = _HalfReceived(17)
+    group_replication.stop_applier(server)  # type: ignore[arg-type]
+    assert server.asked[0][1] == ("group_replication_applier",)
+    assert server.asked[1:] == [("KILL %s", (17,)), ("STOP REPLICA SQL_THREAD", ())]
+
+
+def test_so_is_that_of_a_restore_whose_last_file_ends_in_the_middle_of_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mysqlops.mysql.connect.set_read_timeout", lambda *_: None)
+    server = _HalfReceived(17)
+    receiver.forget(server)  # type: ignore[arg-type]
+    assert server.asked[0][1] == ("",)
+    assert server.asked[1:] == [("KILL %s", (17,)), ("STOP REPLICA", ()), ("RESET REPLICA ALL", ())]
+
+
+def test_that_an_applier_was_ended_is_no_reason_why_it_failed() -> None:
+    """1756 made `status` say that a member's data differs, of one whose agent had stopped its channel."""
+    server = Mock()
+    server.query.side_effect = [[("uuid", 0, "", "", "", 0)], []]
+    assert channel.state(server) == channel.State("uuid", GtidSet(), GtidSet(), "", "")
+    why = str(server.query.call_args.args[0])
+    assert why.count("NOT IN (0, 1756, 3030)") == 1

@@ -61,7 +61,17 @@ class Handler(BaseHTTPRequestHandler):
             return
         status = 404 if "nobody" in self.path else 200
         answer = {"kind": "Status", "message": "no such thing"} if status == 404 else {"gitVersion": "v1.36.0"}
-        self._answer(status, json.dumps(answer).encode())
+        self._answer(status, json.dumps(self._listed() or answer).encode())
+
+    def _listed(self) -> dict[str, Any] | None:
+        """An empty list as an API server 1.36 writes it: of metadata alone, null."""
+        if "labelSelector" not in self.path:
+            return None
+        is_metadata = "as=PartialObjectMetadataList" in self.headers["Accept"]
+        listed: dict[str, Any] = {"kind": "SecretList", "items": []}
+        if is_metadata:
+            listed = {"kind": "PartialObjectMetadataList", "items": None}
+        return listed if "unreadable" not in self.path else {"kind": listed["kind"]}
 
     def _hang_up(self) -> None:
         """Without an answer, as a connection ends that was open while a laptop slept."""
@@ -126,6 +136,16 @@ def test_the_server_sees_who_asks_and_for_what(server: Server, tmp_path: Path) -
     assert sent["user-agent"] == f"mysqlops/{__version__} (backup create)"
     assert sent["authorization"] == "Bearer t0ken"
     assert not [key for key in sent if key.startswith("impersonate")]
+
+
+def test_an_empty_list_of_metadata_is_null_and_an_answer_without_a_list_is_none(server: Server, tmp_path: Path) -> None:
+    """`doctor` ended with `the response is not a list` where a namespace has no backup target."""
+    client = _client(server.kubeconfig(tmp_path))
+    assert client.list_metadata("Secret", "app=mysql") == []
+    assert client.list("Secret", "app=mysql") == []
+    for ask in (client.list_metadata, client.list):
+        with pytest.raises(errors.KubeError, match="not a list"):
+            ask("Secret", "app=unreadable")
 
 
 def test_a_kubeconfigs_impersonation_is_sent_with_requests_and_with_programs(server: Server, tmp_path: Path) -> None:
