@@ -28,8 +28,10 @@ def json_of(text: str | bytes | None) -> Any:
     an order is obeyed whatever its reason is."""
     try:
         text = text.decode("utf-8-sig") if isinstance(text, bytes) else text
-        found = json.loads(text or "null")
-        return _whole(found) if text and _MAY_BE_BROKEN.search(text) else found
+        if not text:
+            return None
+        found = json.loads(text)
+        return _whole(found) if _MAY_BE_BROKEN.search(text) else found
     except (ValueError, RecursionError):
         return None
 

@@ -149,10 +149,18 @@ def start(session: Session, name: str, *, wait: bool = True) -> Json:
         session.progress.say(f"starting {counting.of(stopped['replicas'], 'member')}")
         session.client.scale(name, stopped["replicas"])
     if wait:
-        now = observe.until(session, name, lambda one: status.is_whole(one, kept), f"{name} to be whole")
+        now = _await_whole(session, name, kept)
         _compare(session, now, stopped)
         orders.write(session.client, name, stopped={})
     return stopped
+
+
+def _await_whole(session: Session, name: str, fenced: Mapping[str, str]) -> status.Status:
+    """A rollout that was open when the members stopped still is: its own command ends it, after this one."""
+    now = observe.until(session, name, lambda one: status.is_whole(one, fenced, "rollout-open"), f"{name} to be whole")
+    for reason in status.reasons_of(now, "rollout-open"):
+        session.progress.warn(f"{reason.message}: {reason.hint}")
+    return now
 
 
 def _unfence(session: Session, name: str, noted: Mapping[str, str], note: Json) -> Mapping[str, str]:

@@ -71,7 +71,10 @@ def plan(now: Status, target: int) -> Action:
         return _plan_down(now, target)
     if now.awaited:  # no group is formed without them, so they come back first
         return Grow(names.pod(now.name, now.replicas))
-    if blocking := in_the_way(now, claims.GOING):  # such a claim needs more copies
+    # A claim that is going needs more copies. An open rollout ends after this, by its own command: beside one, scale
+    # only brings back whom the group waits for (`check`).
+    ignored = (claims.GOING, "rollout-open") if now.replicas == target else (claims.GOING,)
+    if blocking := in_the_way(now, *ignored):
         return Wait("; ".join(condition.message for condition in blocking))
     return Grow(names.pod(now.name, now.replicas)) if now.replicas < target else Done()
 

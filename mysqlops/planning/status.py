@@ -139,11 +139,12 @@ def in_the_way(now: Status, *but: str) -> list[Condition]:
     return [condition for condition in now.conditions if condition.code not in _HARMLESS | set(but)]
 
 
-def is_whole(now: Status, fenced: Collection[str]) -> bool:
-    """Nothing is in the way but that those accept no clients whom a user keeps out of service."""
+def is_whole(now: Status, fenced: Collection[str], *but: str) -> bool:
+    """Nothing is in the way but that those accept no clients whom a user keeps out of service; codes in `but` do not
+    count."""
     return all(
         condition.code == "serves-nobody" and any(condition.message.startswith(f"{name} ") for name in fenced)
-        for condition in in_the_way(now)
+        for condition in in_the_way(now, *but)
     )
 
 

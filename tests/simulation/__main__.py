@@ -6,7 +6,9 @@ import argparse
 import gc
 import itertools
 import multiprocessing
+import signal
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -29,10 +31,12 @@ def main() -> int:
     seeds = range(options.first, options.first + options.seeds)
     summary = Summary(options.trace, options.stories)
     gc.freeze()  # between worlds, the collector need not look at what was imported
+    ended = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: ended.set())  # the summary comes after the world that runs
     began = time.monotonic()
     for result in _results(itertools.product(seeds, chosen), options.jobs):
         summary.add(result)
-        if time.monotonic() - began > options.minutes * 60:
+        if ended.is_set() or time.monotonic() - began > options.minutes * 60:
             break
     summary.show(time.monotonic() - began)
     return 1 if summary.violations else 0
@@ -46,8 +50,13 @@ def _results(work: Iterable[tuple[int, str]], jobs: int) -> Iterator[run.Result]
     if jobs == 1:
         yield from map(_one, work)
         return
-    with multiprocessing.get_context("fork").Pool(jobs) as pool:
+    with multiprocessing.get_context("fork").Pool(jobs, _end_at_once) as pool:
         yield from pool.imap_unordered(_one, work, chunksize=4)
+
+
+def _end_at_once() -> None:
+    """A worker of the pool, which ends by SIGTERM."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 class Summary:

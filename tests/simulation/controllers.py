@@ -43,17 +43,21 @@ def is_news(kind: str, old: Json, new: Json) -> bool:
 
 def collect_garbage(api: ApiServer) -> None:
     """Free the dependents of what is deleted as an orphan; delete what has lost every owner."""
-    things = [(kind, thing) for kind in api.kinds() for thing in api.peek_all(kind)]
+    things = left = _everything(api)
     for kind, thing in things:
-        if objects.is_going(thing) and _ORPHAN in (thing["metadata"].get("finalizers") or []):
+        if _ORPHAN in (thing["metadata"].get("finalizers") or ()) and objects.is_going(thing):
             _free(api, things, thing["metadata"]["uid"])
             api.release(kind, thing["metadata"]["name"], _ORPHAN)
-    present = {thing["metadata"]["uid"] for kind in api.kinds() for thing in api.peek_all(kind)}
-    for kind in api.kinds():
-        for thing in api.peek_all(kind):
-            owners = thing["metadata"].get("ownerReferences") or []
-            if owners and not objects.is_going(thing) and not any(one["uid"] in present for one in owners):
-                api.delete(kind, thing["metadata"]["name"], uid=thing["metadata"]["uid"])
+            left = _everything(api)
+    present = {thing["metadata"]["uid"] for _, thing in left}
+    for kind, thing in left:
+        owners = thing["metadata"].get("ownerReferences")
+        if owners and not objects.is_going(thing) and not any(one["uid"] in present for one in owners):
+            api.delete(kind, thing["metadata"]["name"], uid=thing["metadata"]["uid"])
+
+
+def _everything(api: ApiServer) -> list[tuple[str, Json]]:
+    return [(kind, thing) for kind in api.kinds() for thing in api.peek_all(kind)]
 
 
 def _free(api: ApiServer, things: list[tuple[str, Json]], owner: str) -> None:

@@ -227,15 +227,16 @@ class Replication:
                 self._lead(group.primary)
             self._agree(group, [one for one in best if one in group.seats])
             self._recover(best)
-        for seat in everybody:
-            self._despair(seat, group, best)
+        if len(best) < len(everybody):
+            for seat in everybody:
+                self._despair(seat, group, best)
 
     def _is_calm(self, group: Group) -> bool:
         """Everybody is alive and hears everybody, so that nobody needs to be asked about each other one."""
-        if group.cut_off or not all(seat.is_alive() for seat in group.seats):
+        if group.cut_off or not all([seat.is_alive() for seat in group.seats]):
             return False
-        pairs = combinations(group.seats, 2)
-        return all(self._reaches(one.server, other.server) for one, other in pairs)
+        reaches = self._reaches
+        return all([reaches(one.server, other.server) for one, other in combinations(group.seats, 2)])
 
     def _count(self, seat: Seat, group: Group, best: list[Seat]) -> None:
         seat.away = 0.0 if seat in best else seat.away + TICK_SECONDS
@@ -246,6 +247,8 @@ class Replication:
             seat.lost[other] = 0.0 if hears else seat.lost.get(other, 0.0) + TICK_SECONDS
 
     def _expel(self, group: Group, best: list[Seat]) -> None:
+        if len(best) == len(group.seats):
+            return
         late = max(float(one.server.variables["group_replication_member_expel_timeout"]) for one in best)
         for seat in [one for one in group.seats if one not in best and one.away >= EXPEL_SECONDS + late]:
             group.seats.remove(seat)

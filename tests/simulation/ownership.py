@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 from mysqlops import errors
@@ -83,7 +84,10 @@ def _keys(path: Path, value: list[Any]) -> tuple[str, ...]:
 def _items(path: Path, value: list[Any]) -> Iterator[tuple[Json, str]]:
     keys = _keys(path, value)
     for item in value:
-        yield item, ",".join(f"{key}={json.dumps(item.get(key, _DEFAULTS.get(key)))}" for key in keys)
+        yield item, ",".join([f"{key}={_written(item.get(key, _DEFAULTS.get(key)))}" for key in keys])
+
+
+_written = lru_cache(maxsize=4096, typed=True)(json.dumps)  # 1 and True are equal, and written differently
 
 
 def changed(old: Json, new: Json) -> set[Path]:

@@ -250,4 +250,11 @@ CASES = (
         "not writable",
         (Event(27.9, "verb", 1, 1.2, "config-shut-out-static"),),
     ),
+    Case(
+        "as-many-as-the-error-names",  # the model's user knew only three and five, and an open rollout allows only two
+        "settings",
+        1000002,
+        "not writable",
+        (Event(60.2, "verb", 1, 12.4, "config-shut-out-static"), Event(102.1, "replicas", 1, 17.6)),
+    ),
 )

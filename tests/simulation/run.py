@@ -163,8 +163,8 @@ class Run:
         """As the last command says: forward if it went back and that failed too, a scale if it waits for a member that
         somebody scaled away."""
         hint = self.verbs.commands[-1].hint
-        if found := re.search(r"mysqlops scale \S+ --replicas ([35])", hint):
-            return "scale", 1 if found[1] == "3" else 2
+        if found := re.search(r"mysqlops scale \S+ --replicas ([1-5])", hint):
+            return "bring-back", int(found[1])
         return "forward" if "--forward" in hint else "resume", 0
 
     def _way_out(self, replicas: int) -> tuple[str, int] | None:

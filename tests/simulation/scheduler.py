@@ -17,6 +17,10 @@ from greenlet import getcurrent, greenlet
 Work = Callable[[], None]
 
 
+def _never() -> int:
+    return False
+
+
 class Killed(BaseException):
     """Raised in every seam call of a killed process: its `finally` blocks run, and none of them has an effect."""
 
@@ -114,6 +118,7 @@ class Scheduler:
         self.steps = 0
         self._heap: list[tuple[float, int, Actor | None, Any]] = []
         self._count = self._pids = 0
+        self._until, self._is_over = 0.0, _never  # of the run that is under way
         self._hub = getcurrent()
 
     def next_pid(self) -> int:
@@ -138,12 +143,23 @@ class Scheduler:
         heapq.heappush(self._heap, (when, self._count, actor, actor.token))
 
     def pause(self, seconds: float) -> None:
-        """Called by an actor: let others run for so long."""
+        """Called by an actor: let others run for so long. If nobody else is due by then, it simply goes on."""
         actor = self.running()
-        self.wake(actor, self.now + seconds)
+        when, heap = self.now + seconds, self._heap
+        if (not heap or when < heap[0][0]) and self._goes_on(actor, when):
+            actor.token += 1
+            self._count += 1
+            self.steps += 1
+            self.now = max(self.now, when)
+            return
+        self.wake(actor, when)
         self._hub.switch()
         if not actor.process.is_alive:
             raise Killed
+
+    def _goes_on(self, actor: Actor, when: float) -> bool:
+        """Whether the scheduler's next step would be to resume this actor."""
+        return when <= self._until and not actor.process.is_stopped and not self._is_over()
 
     def sleep_until_woken(self) -> None:
         """Called by an actor that has put itself where somebody will wake it."""
@@ -160,9 +176,9 @@ class Scheduler:
             raise Killed
         return actor
 
-    def run(self, until: float, is_over: Callable[[], int] = lambda: False) -> None:
+    def run(self, until: float, is_over: Callable[[], int] = _never) -> None:
         """Let everything happen that is due by then."""
-        heap = self._heap
+        heap, self._until, self._is_over = self._heap, until, is_over
         while heap and heap[0][0] <= until and not is_over():
             when, _, actor, what = heapq.heappop(heap)
             self.now = max(self.now, when)

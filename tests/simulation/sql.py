@@ -108,16 +108,15 @@ class SimServer(connect.Server):
             raise errors.StatementFailed(f"{what} failed with MySQL error {number}: {why}", errno=int(number))
 
     # --- handlers
-    def variable(self, name: str) -> Any:
+    def variable(self, plain: str) -> Any:
         model = self._model
-        plain = name.removeprefix("@@").removeprefix("global.").removeprefix("GLOBAL.")
         if found := _SPECIAL.get(plain):
             return found(model)
-        if plain not in model.variables and plain in model.settings:
-            return model.settings[plain]
-        if plain not in model.variables:
-            raise Gap(f"a variable that no model knows: {name}")
-        return model.variables[plain]
+        if plain in model.variables:
+            return model.variables[plain]
+        if plain not in model.settings:
+            raise Gap(f"a variable that no model knows: {plain}")
+        return model.settings[plain]
 
     def read(self, text: str, _: Sequence[Any]) -> list[Row]:
         return [tuple([self.variable(one) for one in _names(text)])]
@@ -277,7 +276,11 @@ def _names(text: str) -> tuple[str, ...]:
     match = _READ.match(text)
     if match is None:
         raise Gap(f"a SELECT that no model knows: {text}")
-    return tuple(one.strip() for one in match[1].split(","))
+    return tuple(_plain(one.strip()) for one in match[1].split(","))
+
+
+def _plain(name: str) -> str:
+    return name.removeprefix("@@").removeprefix("global.").removeprefix("GLOBAL.")
 
 
 _Handler = Callable[[SimServer, str, Sequence[Any]], list[Row]]

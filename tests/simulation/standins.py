@@ -14,7 +14,7 @@ from functools import lru_cache
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from mysqlops.agent import api, publisher
+from mysqlops.agent import api, loop, publisher
 from mysqlops.core import group, gtid, names, publication, view
 from mysqlops.kube import client
 from mysqlops.operations import bundle, lock
@@ -31,7 +31,6 @@ _NOTE_OF = group.note_of
 _LOAD = lru_cache(maxsize=512)(publication.load)
 _NOTE = lru_cache(maxsize=512)(lambda text: _NOTE_OF({names.ANNOTATION_GROUP: text} if text is not None else {}))
 _UNION = lru_cache(maxsize=4096)(gtid.GtidSet.union)
-_TEXT = lru_cache(maxsize=4096)(gtid.GtidSet.__str__)
 # Values that are made in each turn of an agent.
 _HOT = (
     *(publication.Publication, view.ServerView, view.GroupMember, view.GroupRecord, view.Peer, group.Note),
@@ -65,8 +64,30 @@ def _quick_replace(value: Any, **changes: Any) -> Any:
     return found
 
 
-_REPLACES = [(owner, "replace", _quick_replace) for owner in (publisher, failing_applier, stale_clients, standing)]
+def _remembered(method: Any) -> Any:
+    """The same method of a frozen value, which always answers the same; `_quick_replace` must not meet that value."""
+    key = f"remembered {method.__name__}"
+
+    def answer(self: Any) -> Any:
+        known = self.__dict__
+        if key not in known:
+            known[key] = method(self)
+        return known[key]
+
+    return answer
+
+
+_REPLACES = [
+    (owner, "replace", _quick_replace) for owner in (loop, publisher, failing_applier, stale_clients, standing)
+]
 _INITS = [(kind, "__init__", _quick_init(kind)) for kind in _HOT]
+_REMEMBERED = [
+    *(
+        (view.ServerView, name, _remembered(getattr(view.ServerView, name)))
+        for name in ("role", "has_majority", "known")
+    ),
+    (gtid.GtidSet, "__str__", _remembered(gtid.GtidSet.__str__)),
+]
 _QUOTES = [(owner, "quote", lru_cache(maxsize=1024)(owner.quote)) for owner in (api, client)]
 
 
@@ -97,10 +118,10 @@ def stand_ins(world: World, seed: int) -> Iterator[None]:
         (bundle, "build", lambda: _BUNDLE),
     ]
     replaced += world.signers.stand_ins()
-    replaced += [(gtid.GtidSet, "parse", _PARSE), (gtid.GtidSet, "union", _UNION), (gtid.GtidSet, "__str__", _TEXT)]
+    replaced += [(gtid.GtidSet, "parse", _PARSE), (gtid.GtidSet, "union", _UNION)]
     replaced += [(group, "note_of", lambda annotations: _NOTE(annotations.get(names.ANNOTATION_GROUP)))]
     replaced += [(owner, "load", _LOAD) for owner in (publication, recovery, verdict)]
-    replaced += [*_INITS, *_REPLACES, *_QUOTES]
+    replaced += [*_INITS, *_REPLACES, *_REMEMBERED, *_QUOTES]
     if hasattr(lock, "os"):
         replaced.append((lock, "os", SimpleNamespace(getpid=pid)))
     with replacing(replaced):

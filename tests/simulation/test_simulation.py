@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 
@@ -13,10 +14,11 @@ from mysqlops import errors
 from mysqlops.agent import certificates, member, publisher, settings
 from mysqlops.core import measured
 from mysqlops.operations import expose, unproven
+from tests.simulation import __main__ as simulate
 from tests.simulation import run, scenarios, verbs
 from tests.simulation.agents import OwnPod
 from tests.simulation.faults import Event
-from tests.simulation.scheduler import Process
+from tests.simulation.scheduler import Process, Scheduler
 from tests.simulation.volume import Volume
 
 _FIXED_SEEDS = 6
@@ -36,6 +38,48 @@ def test_a_seed_is_the_same_world_in_every_process(scenario: str, number: int) -
     first, second = [subprocess.check_output([sys.executable, "-c", code], env=one) for one in environments]
     assert first == second
     assert len(first) > 1000
+
+
+def test_who_ends_a_long_run_gets_its_summary(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world, before = run.run(1, "base", []), signal.getsignal(signal.SIGTERM)
+    left = [world, world, world]
+
+    def one(_: tuple[int, str]) -> run.Result:
+        if len(left) == 2:
+            signal.raise_signal(signal.SIGTERM)
+        return left.pop()
+
+    monkeypatch.setattr(sys, "argv", ["scripts/simulate", "--seeds", "3", "--scenario", "base"])
+    monkeypatch.setattr(simulate, "_one", one)
+    try:
+        assert simulate.main() == 0
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert capsys.readouterr().out.startswith("2 worlds in ")
+
+
+def test_an_actor_goes_on_alone_only_until_somebody_else_is_due() -> None:
+    """And not past the end of the run, nor while its process is stopped."""
+    scheduler, seen = Scheduler(1), list[tuple[str, float]]()
+
+    def work(name: str, seconds: float) -> None:
+        while True:
+            seen.append((name, scheduler.now))
+            scheduler.pause(seconds)
+
+    first = Process(scheduler, "a", lambda: work("a", 1.0))
+    Process(scheduler, "b", lambda: work("b", 2.0))
+    scheduler.run(4.5)
+    assert seen == [("a", 0), ("b", 0), ("a", 1), ("b", 2), ("a", 2), ("a", 3), ("b", 4), ("a", 4)]
+    assert scheduler.now == 4.5
+    first.stop()
+    scheduler.run(8.5)
+    assert seen[8:] == [("b", 6), ("b", 8)]
+    first.cont()
+    scheduler.run(9.5)
+    assert seen[10:] == [("a", 8.5), ("a", 9.5)]
 
 
 @pytest.mark.parametrize("scenario", sorted(scenarios.ALL))

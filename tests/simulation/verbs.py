@@ -174,7 +174,15 @@ def _delete_and_deploy(verbs: Verbs, session: Session, command: Command) -> None
 
 
 def _scale(verbs: Verbs, session: Session, command: Command) -> None:
-    target = (1, 3, 5)[command.who % 3]
+    _scale_to(verbs, session, command, (1, 3, 5)[command.who % 3])
+
+
+def _bring_back(verbs: Verbs, session: Session, command: Command) -> None:
+    """To as many members as an error names."""
+    _scale_to(verbs, session, command, command.who)
+
+
+def _scale_to(verbs: Verbs, session: Session, command: Command, target: int) -> None:
     with verbs.changing(session, command):
         scale.plan(session, verbs.world.name, target, scale.Request())
         verbs.wanted_replicas = target
@@ -264,6 +272,7 @@ VERBS: dict[str, Callable[[Verbs, Session, Command], None]] = {
     "deploy": _deploy,
     "delete-and-deploy": _delete_and_deploy,
     "scale": _scale,
+    "bring-back": _bring_back,
     "scale-and-delete": _scale_and_delete,
     "recover": _recover,
     "rebuild": _rebuild,

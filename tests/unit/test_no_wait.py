@@ -12,8 +12,8 @@ import pytest
 
 from mysqlops import errors
 from mysqlops.cli.main import run
-from mysqlops.core import names
-from mysqlops.operations import claims, member, orders, stop
+from mysqlops.core import names, rollout
+from mysqlops.operations import claims, member, observe, orders, stop
 from tests.unit.fakes.cluster import GROUP, NAME, Cluster
 from tests.unit.fakes.verbs import AGREED, CHANGES, options_of, words_of, world
 from tests.unit.test_killed_verbs import _copy_when_empty, _obey
@@ -114,6 +114,20 @@ def test_members_stop_and_start_by_themselves_and_are_compared_by_the_next_start
     cluster.write("mysql-1", f"{GROUP}:1-4")
     with pytest.raises(errors.StepFailed, match="mysql-1 had"):
         stop.start(cluster.session(60.0), NAME)
+
+
+def test_a_start_waits_for_the_members_and_not_for_a_rollout_that_is_open() -> None:
+    """Only the rollout's own command can end it, and start holds the lock."""
+    cluster = Cluster(3)
+    _obey(cluster)
+    stop.stop(cluster.session(60.0), NAME, wait=False)
+    record = rollout.Rollout("settings", "2026-01-01T00:00:00Z", {"spec": {}}, "9.7.4", "9.7.4")
+    session = cluster.session(60.0)
+    annotations = {names.ANNOTATION_ROLLOUT: rollout.dump(record)}
+    session.client.patch("StatefulSet", NAME, {"metadata": {"annotations": annotations}})
+    stop.start(session, NAME)
+    assert names.ANNOTATION_STOPPED not in cluster.notes(), "the members were compared"
+    assert "rollout-open" in {one.code for one in observe.judged(session, NAME).conditions}
 
 
 def test_what_is_more_than_one_job_is_led_to_the_end(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> None:

@@ -192,6 +192,16 @@ def test_whom_somebody_scaled_away_during_a_rollout_comes_back_before_the_rollou
     assert str(direction.fails_both_ways(whole, "mysql-1 crashes", is_kept=True).hint).startswith("if the newer")
 
 
+def test_once_they_are_back_scale_does_not_wait_for_the_rollout_that_ends_after_it() -> None:
+    """It did until its limit (simulation: settings 1000002)."""
+    waiting = _half_scaled(3, rolls=True)
+    still_open = [one for one in waiting.conditions if one.code == "rollout-open"]
+    back = dataclasses.replace(waiting, awaited=(), primary="mysql-0", conditions=tuple(still_open))
+    assert scale.plan(back, 3) == actions.Done()
+    assert isinstance(scale.plan(waiting, 3), actions.Wait)  # mysql-2 is not back yet
+    assert isinstance(scale.plan(back, 4), actions.Wait)  # and nobody else is added meanwhile
+
+
 def test_a_pod_that_waits_for_whom_somebody_scaled_away_is_no_failure_of_its_template() -> None:
     now = _half_scaled(2, rolls=True)
     seen = status.Observed("mysql", NOW, {"metadata": {}, "spec": {"replicas": 2}}, {"mysql-0": {}}, {}, {})
