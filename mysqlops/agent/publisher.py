@@ -16,7 +16,7 @@ from typing import TypeVar
 from mysqlops import errors
 from mysqlops.agent import cluster_api, log
 from mysqlops.clock import Clock, Task
-from mysqlops.core import instant, names, publication, view
+from mysqlops.core import group, instant, names, publication, view
 from mysqlops.planning import standing, stuck_group
 
 T = TypeVar("T")
@@ -25,6 +25,7 @@ RETRY_SECONDS = (1.0, 2.0, 4.0, 8.0)
 _BEAT_SECONDS = 5.0
 _LOOK_SECONDS = 1.0
 _REFRESH_SECONDS = 15.0
+_COPY_SECONDS = 300.0
 _GONE_LOOKS = 5  # about a minute
 _TURN_SECONDS = 0.25
 _STALE_SECONDS = 10.0  # a stuck loop knows nothing: its old report must not look fresh
@@ -64,6 +65,8 @@ class Publisher:
         self._refresh_at = clock.monotonic() + _REFRESH_SECONDS
         self._observed: Observation | None = None
         self._gone: dict[str, int] = {}  # members recorded as joining without a pod -> looks in a row
+        self._kept: tuple[str | None, group.Note] | None = None  # of what a Secret holds a copy
+        self._kept_at = 0.0
         self.turned_at = clock.monotonic()
         self._said: publication.Publication | None = None
         self._stripped: frozenset[str] = frozenset()
@@ -215,8 +218,7 @@ class Publisher:
     def _watch_for_stuck_group(self, observed: Observation, now: float) -> None:
         if now >= self._looked_at + stuck_group.LOOK_SECONDS:
             self._looked_at = now
-            around = self.ask(self._around.look)
-            peers = around.peers if around else ()
+            peers = self.ask(self._around.peers) or ()
             self.sightings = stuck_group.look(self.sightings, observed.seen.group.split(","), peers)
 
     def _refresh_if_due(self, observed: Observation) -> None:
@@ -224,9 +226,16 @@ class Publisher:
         if self._clock.monotonic() >= self._refresh_at:
             self._refresh_at = self._clock.monotonic() + _REFRESH_SECONDS
             if record is not None and observed.server is not None and observed.seen.role == names.ROLE_PRIMARY:
-                self.ask(lambda: self._around.keep_copy(record))
+                self._keep_copy(record)
                 self._drop_joining(record, observed.server)
             self.ask(lambda: self._refresh(record))
+
+    def _keep_copy(self, record: view.GroupRecord) -> None:
+        """Every few minutes too: somebody may have removed it."""
+        kept, now = (record.bootstrapped_by, record.note), self._clock.monotonic()
+        is_due = kept != self._kept or now >= self._kept_at + _COPY_SECONDS
+        if is_due and self.ask(lambda: self._around.keep_copy(record)):
+            self._kept, self._kept_at = kept, now
 
     def _drop_joining(self, record: view.GroupRecord, server: view.ServerView) -> None:
         """Drop the records of members that were scaled away before they ever joined."""
