@@ -1,8 +1,8 @@
 """What an agent reads from the API server, and the few things that it writes there.
 
 It reads the other pods only outside the group or on a role change; in the steady state, an agent makes one small PATCH
-of its own pod and reads the Lease every few seconds. Each write to the Lease is based on a record of it, and the API
-server refuses the write if the Lease has changed since (compare-and-swap).
+of its own pod and reads the Lease, as often as pace.py says. Each write to the Lease is based on a record of it, and
+the API server refuses the write if the Lease has changed since (compare-and-swap).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from mysqlops import errors
-from mysqlops.agent import api, group_lease, settings, vault
+from mysqlops.agent import api, group_lease, settings, vault, watching
 from mysqlops.clock import Clock
 from mysqlops.core import group, instant, names, ordered, publication, view
 from mysqlops.planning import departure, standing
@@ -41,6 +41,7 @@ class ClusterApi:
     def __init__(self, client: api.Api, me: settings.Settings, clock: Clock) -> None:
         self._api, self._me, self._clock = client, me, clock
         self._vault = vault.Vault(client, me.cluster)
+        self.watching = watching.Watching(client, me, clock)
         self.pod = me.pod
         self.containers: list[api.Json] = []  # of this pod, as the API server last answered
         self.notes: dict[str, str] | None = None  # annotations of the group's Lease, as last read
@@ -219,6 +220,7 @@ class ClusterApi:
             note=group.note_of(noted),
             order=group.order_of(annotations, acquired),
             version=lease["metadata"].get("resourceVersion", ""),
+            is_rotating=ordered.is_rotating(annotations),
             obituary=annotations.get(names.ANNOTATION_OBITUARY, ""),
             read_at=asked_at,
         )
