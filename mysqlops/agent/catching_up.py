@@ -13,6 +13,7 @@ from dataclasses import replace
 from mysqlops import errors
 from mysqlops.agent import log, member, pod
 from mysqlops.clock import Clock
+from mysqlops.core import gtid
 from mysqlops.mysql import catching_up as channel
 from mysqlops.mysql import connect
 from mysqlops.planning import catching_up, member_actions
@@ -75,6 +76,8 @@ class CatchingUp:
         self._log.say(f"catching up from {action.source}: {missing} transactions are missing")
         pace = catching_up.first(asked.executed, missing, self._clock.monotonic())
         self._member.provide_zones(own)
+        if self._is_over or not self._is_wanted:  # the loop has looked meanwhile
+            return
         self._pod.receive_from(action.source, own)
         try:
             while not catching_up.is_close(self.memory, pace, missing):
@@ -122,13 +125,28 @@ class CatchingUp:
         self.memory = replace(self.memory, ready_until=self._clock.monotonic() + catching_up.READY_SECONDS)
 
     def settle(self, action: member_actions.Settle) -> None:
-        """Apply what an earlier channel received, and remove it. Raises StepFailed if that cannot be applied."""
+        """Apply what an earlier channel received, and remove it. Raises StepFailed if that cannot be applied and may
+        exist nowhere else."""
         with self._member.connect() as server:
             connect.set_read_timeout(server, channel.STOP_SECONDS)
-            if action.drops:
-                channel.remove(server)
-            else:
+            try:
                 self._settle(server)
+            except errors.MysqlopsError:
+                if not self._is_elsewhere(server, action.group_has):
+                    raise
+                channel.remove(server)
+
+    def _is_elsewhere(self, server: connect.Server, group_has: gtid.GtidSet | None) -> bool:
+        """Whether all that is left to apply is also elsewhere, as far as that may be asked yet."""
+        if group_has is None:
+            return False
+        channel.stop(server)
+        found = channel.state(server)
+        left = found.left() if found else gtid.GtidSet()
+        has = left.is_subset(group_has)
+        if has and left:
+            self._log.say(f"what its channel received is dropped, since the group has executed it: {left}")
+        return has
 
     def _settle(self, server: connect.Server) -> None:
         channel.stop_receiving(server)

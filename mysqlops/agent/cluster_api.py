@@ -15,7 +15,7 @@ from typing import Any
 from mysqlops import errors
 from mysqlops.agent import api, group_lease, settings, vault, watching
 from mysqlops.clock import Clock
-from mysqlops.core import group, instant, names, ordered, publication, view
+from mysqlops.core import group, instant, names, ordered, publication, routing, view
 from mysqlops.planning import departure, standing
 
 # A peer's publication counts only if its beat moved within this many seconds of our own clock: clocks of nodes differ,
@@ -72,18 +72,30 @@ class ClusterApi:
         return self._record(self._lease(), asked_at)
 
     def label(self, pod: str, role: str) -> None:
-        """Set the role label of any member's pod; raises KubeError."""
-        self._api.patch("v1", "pods", pod, {"metadata": {"labels": {names.LABEL_ROLE: role}}})
+        """Set the labels of any member's pod; raises KubeError."""
+        self._api.patch("v1", "pods", pod, {"metadata": {"labels": routing.labels(role)}})
 
-    def publish(self, role: str | None, text: str) -> str | None:
-        """Set this pod's role label (None: keep it) and publication in one request; returns the current label."""
+    def leave_replicas(self) -> routing.Labels:
+        """Remove this pod from the replicas' Service alone; returns the current labels. Raises KubeError."""
+        metadata = {"uid": self._me.pod_uid, "labels": {names.LABEL_READS: None}}
+        pod = self._api.patch("v1", "pods", self._me.pod, {"metadata": metadata})
+        return routing.labels_of(pod["metadata"].get("labels") or {})
+
+    def publish(self, role: str | None, text: str) -> routing.Labels:
+        """Set this pod's labels for that role (None: keep them) and its publication in one request; returns the current
+        labels. An admission policy of an older release refuses the replicas' label: then the role's alone is set."""
         metadata: api.Json = {"uid": self._me.pod_uid, "annotations": {names.ANNOTATION_MEMBER: text}}
         if role is not None:
+            metadata["labels"] = routing.labels(role)
+        try:
+            pod = self._api.patch("v1", "pods", self._me.pod, {"metadata": metadata})
+        except errors.KubeError as error:
+            if role is None or isinstance(error, (errors.Unreachable, errors.NotFound)):
+                raise
             metadata["labels"] = {names.LABEL_ROLE: role}
-        pod = self._api.patch("v1", "pods", self._me.pod, {"metadata": metadata})
+            pod = self._api.patch("v1", "pods", self._me.pod, {"metadata": metadata})
         self.containers = (pod.get("status") or {}).get("containerStatuses") or []
-        label: str | None = (pod["metadata"].get("labels") or {}).get(names.LABEL_ROLE)
-        return label
+        return routing.labels_of(pod["metadata"].get("labels") or {})
 
     def label_moved(self, seconds: float) -> None:
         """Count a change of this pod's role label, that many seconds after its cause was seen."""

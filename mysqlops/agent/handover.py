@@ -17,7 +17,6 @@ from mysqlops.clock import Clock
 from mysqlops.core import names, view
 
 _POLL_SECONDS = 0.01
-PROXY_SECONDS = 1.1  # a little more than kube-proxy's default minSyncPeriod
 
 
 @dataclass(frozen=True)
@@ -64,11 +63,6 @@ def run(
 ) -> Done:
     """Make `to` the primary. Raises MysqlError if that fails; the loop then restores the old label."""
     with own.handing_over():
-        # The successor leaves the replicas' Service first: as a second change at the same time, that would make
-        # kube-proxy delay the important one by a second.
-        with contextlib.suppress(errors.KubeError):
-            around.label(to.pod, names.ROLE_NONE)
-            clock.sleep(PROXY_SECONDS)
         started = clock.monotonic()
         changing = _change_roles(server, to, transactions_seconds, clock)
         seconds = clock.monotonic() - started

@@ -26,7 +26,7 @@ from mysqlops.agent import (
     telling,
 )
 from mysqlops.clock import Clock
-from mysqlops.core import group, instant, names, publication, secret_map, view, volume
+from mysqlops.core import group, instant, names, publication, routing, secret_map, view, volume
 from mysqlops.planning import failing_applier, member_actions, membership, stale_clients, torn_relay_log
 from mysqlops.version import __version__
 
@@ -282,14 +282,14 @@ class Loop:
         try:
             if server.role() == names.ROLE_PRIMARY:
                 # The stopping pod has changed the Service; kube-proxy applies the next change a second later.
-                self._clock.sleep(handover.PROXY_SECONDS)
+                self._clock.sleep(routing.PROXY_SECONDS)
                 to = handover.successor(server, self._publisher.record)
                 done = handover.run(self._pod, self._member, self._around, to, self._clock)
                 self._health.turned(seen, server, self._clock.monotonic())
                 self._log.say(f"handed the primary over to {done.to} in {done.seconds:.2f} s")
                 # For another second, kube-proxy may send clients here: they must be refused, not left without an
                 # answer.
-                self._clock.sleep(1.5 * handover.PROXY_SECONDS)
+                self._clock.sleep(1.5 * routing.PROXY_SECONDS)
         except errors.MysqlopsError as error:
             self._log.say(f"while handing over: {error}")
         try:

@@ -16,7 +16,7 @@ from typing import TypeVar
 from mysqlops import errors
 from mysqlops.agent import cluster_api, log, pace
 from mysqlops.clock import Clock, Task
-from mysqlops.core import group, instant, names, publication, view
+from mysqlops.core import group, instant, names, publication, routing, view
 from mysqlops.planning import standing, stuck_group
 
 T = TypeVar("T")
@@ -69,7 +69,8 @@ class Publisher:
         self.turned_at = clock.monotonic()
         self._said: publication.Publication | None = None
         self._stripped: frozenset[str] = frozenset()
-        self._label: str | None = None
+        self._labels: routing.Labels | None = None  # of this pod, as the API server last answered
+        self._leaves_replicas_at: float | None = None
         self._held: str | None = None  # what the server held when it last answered; None until that is known
         self._started = instant.precise(clock.now())
         self._beat = self._failures = 0
@@ -128,12 +129,13 @@ class Publisher:
         # A mere beat leaves the label alone: a switchover in another pod may have just set it. If wrong twice, it is
         # set.
         is_news = self._said is None or self._said.role != seen.role or self._said.state != seen.state
-        label = _label(seen) if is_news or self._label not in (None, seen.role) else None
+        is_wrong = self._labels is not None and self._labels.is_wrong_for(seen.role)
+        label = _label(seen) if is_news or is_wrong else None
         promise = self._pace.next_promise()
         complete = replace(
             seen, held=self._still_held(seen), started=self._started, beat=self._beat, beat_seconds=promise
         )
-        self._label = self._around.publish(label, publication.dump(complete))
+        self._labels = self._around.publish(label, publication.dump(complete))
         self._said = seen
         self._pace.said(complete)
         for pod in harmless:
@@ -172,6 +174,7 @@ class Publisher:
         self._keep_note(observed)
         self._publish_if_due(observed)
         self._hear_if_due(observed)
+        self._leave_replicas_if_due()
         self._strip_lost(observed.lost)
         self._look_if_wanted(observed)
         self._refresh_if_due(observed)
@@ -181,9 +184,9 @@ class Publisher:
         now = self._clock.monotonic()
         if not (changed or self._pace.is_beat_due(observed.seen)) or now > observed.at + _STALE_SECONDS:
             return
-        before = self._label
+        before = self._labels
         if self.ask(lambda: self.publish(observed.seen, observed.replicas)):
-            if before not in (None, self._label):
+            if before and self._labels and before.role not in (None, self._labels.role):
                 self._around.label_moved(self._clock.monotonic() - observed.at)
             if not observed.wants_look and (changed or not self._pace.is_calm):
                 self._hear(self.ask(self._around.record))
@@ -195,6 +198,16 @@ class Publisher:
             self._hear(record)
             if record is not None:
                 self._pace.heard()
+
+    def _leave_replicas_if_due(self) -> None:
+        """A second after it became the primary: kube-proxy must apply the change of NAME-primary first."""
+        now, labels = self._clock.monotonic(), self._labels
+        if labels is None or labels.role != names.ROLE_PRIMARY or not labels.reads:
+            self._leaves_replicas_at = None
+        elif self._leaves_replicas_at is None:
+            self._leaves_replicas_at = now + routing.PROXY_SECONDS
+        elif now >= self._leaves_replicas_at:
+            self._labels = self.ask(self._around.leave_replicas) or labels
 
     def _hear(self, record: view.GroupRecord | None) -> None:
         if record is not None:

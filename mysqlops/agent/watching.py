@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from mysqlops import errors
 from mysqlops.agent import api, log, settings
 from mysqlops.clock import Clock
-from mysqlops.core import names, publication
+from mysqlops.core import names, publication, routing
 from mysqlops.planning import calm
 
 WATCH_SECONDS = (480.0, 720.0)  # agents that started together do not ask together
@@ -95,5 +95,5 @@ class Watching:
 def _shown(pod: api.Json) -> calm.Shown:
     metadata = pod["metadata"]
     text = (metadata.get("annotations") or {}).get(names.ANNOTATION_MEMBER)
-    label = (metadata.get("labels") or {}).get(names.LABEL_ROLE, "")
-    return calm.Shown(label, "deletionTimestamp" in metadata, publication.load(text, metadata["uid"]))
+    labels = routing.labels_of(metadata.get("labels") or {})
+    return calm.Shown(labels, "deletionTimestamp" in metadata, publication.load(text, metadata["uid"]))

@@ -12,7 +12,7 @@ from mysqlops.cli.context import Run
 @click.argument("code", required=False, shell_complete=complete.explained)
 @options.offline()
 def explain(run: Run, code: str | None) -> None:
-    """Explain the code of an error, refusal or condition, or an exit status; or print a page of the documentation.
+    """Explain the code of an error, refusal, condition, alert or Event, or an exit status; or print a page.
 
     Without CODE, list all of them.
 

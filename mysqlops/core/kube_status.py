@@ -15,6 +15,7 @@ _KINDS: Mapping[int, type[errors.KubeError]] = {
     403: errors.Forbidden,
     404: errors.NotFound,
 }
+_OF_METADATA = "PartialObjectMetadataList"
 
 
 def failure(call: str, status: int, body: bytes) -> errors.KubeError:
@@ -36,6 +37,9 @@ def answer(call: str, body: bytes | str) -> dict[str, Any]:
 def items(call: str, found: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The objects of a list. One that cannot be read is not an empty one: raises KubeError."""
     listed = found.get("items")
+    # Of metadata alone, the API server writes an empty list as null.
+    if listed is None and "items" in found and found.get("kind") == _OF_METADATA:
+        return []
     if not isinstance(listed, list) or not all(isinstance(item, dict) for item in listed):
         raise errors.KubeError(f"{call}: the response is not a list")
     return listed

@@ -14,6 +14,7 @@ LABEL_NAME = "app.kubernetes.io/name"
 LABEL_INSTANCE = "app.kubernetes.io/instance"
 LABEL_MANAGED_BY = "app.kubernetes.io/managed-by"
 LABEL_ROLE = f"{DOMAIN}/role"
+LABEL_READS = f"{DOMAIN}/reads"  # on a replica's pod: NAME-replicas selects it (core/routing.py)
 LABEL_DRILL = f"{DOMAIN}/drill"  # on pods that reach nodes for a drill: the cluster's name
 LABEL_CLIENT = f"{DOMAIN}/client"  # on pods of any namespace that may connect to the cluster of that name
 LABEL_PARKED = f"{DOMAIN}/parked"  # in the selector of a StatefulSet that is set aside: the cluster's name

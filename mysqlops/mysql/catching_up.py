@@ -19,6 +19,14 @@ _FOR = f"FOR CHANNEL '{view.CHANNEL}'"
 _HEARTBEAT_SECONDS = 2
 STOP_SECONDS = 60.0  # how long a caller must let statements take: a stop finishes the transactions that have begun
 _NO_CHANNEL = 3074  # ER_REPLICA_CHANNEL_DOES_NOT_EXIST
+# A replica leaves out, without an error, what carries its own server_id. So it would miss what this member wrote as
+# primary and lost in a crash after the group had it; applied last, by the group, that would overwrite newer rows. While
+# the channel may receive or apply, the server has an id that no member writes under; its own is the remainder
+# (start.sh: 100 and more).
+# https://dev.mysql.com/doc/refman/9.7/en/replication-options-replica.html#option_mysqld_replicate-same-server-id
+_APART = 10_000
+_OWN_ID = f"SET GLOBAL server_id = @@global.server_id % {_APART}"
+_OTHER_ID = f"{_OWN_ID} + {_APART}"
 # The replication account may read variables, not the group's tables. A member that lost its group is in offline mode.
 _SOURCE = "SELECT @@server_uuid, @@global.gtid_executed, @@global.gtid_purged, @@global.offline_mode"
 _STATE = f"""
@@ -33,6 +41,11 @@ SELECT last_error_number, last_error_message FROM (
   UNION ALL SELECT channel_name, last_error_number, last_error_message, 1
   FROM performance_schema.replication_applier_status_by_coordinator) AS appliers
 WHERE channel_name = '{view.CHANNEL}' AND last_error_number NOT IN (0, 3030) ORDER BY is_coordinator LIMIT 1
+"""  # noqa: S608
+
+# A new channel gets those that somebody set for all; the group's own channels ignore them.
+_FILTERS = f"""
+SELECT DISTINCT filter_name FROM performance_schema.replication_applier_filters WHERE channel_name = '{view.CHANNEL}'
 """  # noqa: S608
 
 
@@ -72,14 +85,21 @@ def ask(source: connect.Server) -> Source:
 
 
 def begin(server: connect.Server, host: str, login: connect.Login, ca_file: str) -> None:
-    """Receive and apply what that member has executed. No channel of ours may exist: CHANGE would delete its relay
-    log."""
+    """Receive and apply what that member has executed. Raises StepFailed if a channel of ours exists (CHANGE would
+    delete its relay log), or if transactions would be left out."""
+    if state(server) is not None:
+        raise errors.StepFailed("a channel exists by now: what it received is applied first")
+    server.query(_OTHER_ID)
     server.query(
         "CHANGE REPLICATION SOURCE TO SOURCE_HOST = %s, SOURCE_PORT = %s, SOURCE_AUTO_POSITION = 1, SOURCE_SSL = 1, "
         "SOURCE_SSL_CA = %s, SOURCE_SSL_VERIFY_SERVER_CERT = 1, SOURCE_CONNECT_RETRY = 1, SOURCE_RETRY_COUNT = 1, "
         f"SOURCE_HEARTBEAT_PERIOD = %s {_FOR}",
         [host, names.PORT_MYSQL, ca_file, _HEARTBEAT_SECONDS],
     )
+    if filters := server.query(_FILTERS):
+        remove(server)
+        text = ", ".join(str(name) for (name,) in filters)
+        raise errors.StepFailed(f"somebody set replication filters, which would hide transactions from it: {text}")
     start = f"START REPLICA USER = {accounts.quote(login.user)} PASSWORD = {accounts.quote(login.password)} {_FOR}"
     server.execute_secret(start, f"START REPLICA {_FOR}")
 
@@ -105,7 +125,8 @@ def stop_receiving(server: connect.Server) -> None:
 
 
 def start_applying(server: connect.Server) -> None:
-    """Apply what was received; no error if it is being applied."""
+    """Apply what was received; no error if it is being applied. The server may have started again since `begin`."""
+    server.query(_OTHER_ID)
     _quietly(server, f"START REPLICA SQL_THREAD {_FOR}")
 
 
@@ -118,9 +139,19 @@ def stop(server: connect.Server) -> None:
 
 
 def remove(server: connect.Server) -> None:
-    """Stop the channel and delete it with its relay log; no error if there is none."""
+    """Stop the channel and delete it with its relay log; no error if there is none. The server has its own id again."""
     stop(server)
     _quietly(server, f"RESET REPLICA ALL {_FOR}")
+    server.query(_OWN_ID)
+
+
+def remove_applied(server: connect.Server) -> None:
+    """The same; raises StepFailed if something is left to apply, which may exist nowhere else."""
+    stop(server)
+    found = state(server)
+    if found is not None and (left := found.left()):
+        raise errors.StepFailed(f"channel {view.CHANNEL} has received {left}, which is applied first")
+    remove(server)
 
 
 def _quietly(server: connect.Server, statement: str) -> None:

@@ -148,7 +148,8 @@ def start(
     bootstrap: bool,
     permit: Callable[[], None] = lambda: None,
 ) -> None:
-    """Join the group, or form it. Waits until the server has joined; raises StatementFailed if it could not.
+    """Join the group, or form it. Waits until the server has joined; raises StatementFailed if it could not, StepFailed
+    if what a channel received must be applied first.
 
     The caller may die between any two statements. An earlier one may have left group_replication_bootstrap_group on, so
     it is turned off first, also for a join. A newly formed group refuses clients (offline_mode) until accept_clients is
@@ -157,7 +158,7 @@ def start(
     connect.set_read_timeout(server, _START_SECONDS)
     clear_bootstrap(server)
     stop_applier(server)
-    catching_up.remove(server)  # a member with another channel is refused, and what it received was applied or is there
+    catching_up.remove_applied(server)  # a member whose channel runs is refused
     _forget_certified(server, bootstrap)
     server.query("SET GLOBAL group_replication_group_name = %s", [group_name])
     server.query("SET GLOBAL group_replication_group_seeds = %s", [",".join(f"{host}:{_PORT}" for host in seeds)])

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from mysqlops.core import exposure, names, ownership
+from mysqlops.core import exposure, names, ownership, routing
 from mysqlops.errors import ConfigError
 
 Json = dict[str, Any]
@@ -74,7 +74,7 @@ def service(cluster: str, namespace: str, request: Request) -> Json:
     port: Json = {"name": "sql", "protocol": "TCP", "port": request.port, "targetPort": "sql", "appProtocol": "tcp"}
     spec: Json = {
         "type": request.type,
-        "selector": {**names.selector(cluster), names.LABEL_ROLE: request.role},
+        "selector": {**names.selector(cluster), **routing.selected(request.role)},
         "externalTrafficPolicy": request.traffic or ("Cluster" if request.type == "NodePort" else "Local"),
         "ports": [port | ({"nodePort": request.node_port} if request.node_port else {})],
     }

@@ -28,7 +28,7 @@ def job(
     made["metadata"]["labels"] |= {names.LABEL_STEPS: "rehearse", rehearsal.LABEL: cluster}
     made["metadata"]["annotations"] = {rehearsal.ANNOTATION_OF: json.dumps(dict(of), sort_keys=True)}
     template = made["spec"]["template"]
-    for label in (names.LABEL_CLIENT, names.LABEL_INSTANCE, names.LABEL_ROLE):
+    for label in (names.LABEL_CLIENT, names.LABEL_INSTANCE, names.LABEL_ROLE, names.LABEL_READS):
         template["metadata"]["labels"].pop(label, None)
     template["metadata"]["labels"][rehearsal.LABEL] = cluster
     for volume in template["spec"]["volumes"]:

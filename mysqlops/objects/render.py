@@ -38,6 +38,7 @@ class InUse:
     config: str
     agent: str
     claims: str = names.CLAIM_TEMPLATE
+    reads: bool = True  # whether the pods carry the label that NAME-replicas selects (core/routing.py)
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,11 @@ def cluster_objects(
         _volume(stateful_set, "config")["configMap"]["name"] = in_use.config
         _volume(stateful_set, "agent")["configMap"]["name"] = in_use.agent
         name_claims(stateful_set, in_use.claims)
+        if not in_use.reads:
+            _find(objects, "Service", names.replicas_service(spec.name))["spec"]["selector"] = {
+                **names.selector(spec.name),
+                names.LABEL_ROLE: names.ROLE_REPLICA,
+            }
     return sorted(objects, key=lambda item: _ORDER.index(item["kind"]))
 
 

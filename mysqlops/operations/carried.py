@@ -16,6 +16,7 @@ _LINK = re.compile(r"\[([^\]]+)\]\(([^)]+)\)")
 _PAGE = re.compile(r"docs/runbooks/([a-z-]+)\.md")
 _SCRIPT = re.compile(r"scripts/runbooks/([a-z-]+)\.sh")
 _MYSQL_ROW = re.compile(r"^\| `(MY-\d{6})` \| (.+) \| (.+) \|$", re.MULTILINE)
+_PAGE_OF_CODES = re.compile(r"^\| \[([a-z-]+)\]\(\S+\) \| (.+) \|$", re.MULTILINE)
 _COMMON = '. "$(dirname "$0")/common.sh"\n'
 
 
@@ -48,6 +49,8 @@ def runbook(name: str) -> str:
 def explain(word: str) -> str:
     """What the pages say of a code, an exit status or a page's name, as text; raises ConfigError if nothing does."""
     entries = [*_entries(word)]
+    if page := _paged().get(word):
+        entries = [*(entries or [f"{word} (alert)\n"]), f"  See `mysqlops explain {page}`.\n"]
     if known := mysql_code(word):
         entries.append(f"{_padded(word)} (MySQL)\n  {known}\n")
     if entries:
@@ -65,8 +68,8 @@ def _no(what: str, name: str, known: Iterable[str]) -> str:
 
 
 def codes() -> list[str]:
-    """Every code and exit status, in the order of the page."""
-    return list(dict.fromkeys(name for _, names, _ in _rows() for name in names))
+    """Every code and exit status in the order of the page, then the alerts."""
+    return list(dict.fromkeys([*(name for _, names, _ in _rows() for name in names), *_paged()]))
 
 
 def mysql_code(code: str) -> str:
@@ -108,6 +111,13 @@ def _entries(word: str) -> Iterator[str]:
             yield f"{word} ({shown})\n  {readable(cells[-1])}\n"
 
 
+@cache
+def _paged() -> dict[str, str]:
+    """The page that says more about each code than its row does; alerts have no row."""
+    text = next(page.text for page in pages() if page.path == "runbooks/codes")
+    return {code: page for page, row in _PAGE_OF_CODES.findall(text) for code in re.findall(r"`([\w-]+)`", row)}
+
+
 def _rows() -> Iterator[tuple[str, list[str], list[str]]]:
     """Heading, codes and cells of each row of errors.md."""
     text = next(page.text for page in pages() if page.path.rpartition("/")[2] == "errors")
@@ -116,7 +126,7 @@ def _rows() -> Iterator[tuple[str, list[str], list[str]]]:
         if line.startswith("#"):
             heading = line.lstrip("# ").strip()
         cells = [cell.strip() for cell in line.strip("|").split("|")] if line.startswith("| ") else []
-        found = [cell for cell in cells[:1] if cell.isdigit()] + re.findall(r"`([a-z-]+)`", " ".join(cells[:-1]))
+        found = [cell for cell in cells[:1] if cell.isdigit()] + re.findall(r"`([A-Za-z-]+)`", " ".join(cells[:-1]))
         if found:
             yield heading, found, cells
 

@@ -13,7 +13,7 @@ from mysqlops.core import names
 from mysqlops.core.plan import Step
 from mysqlops.kube import manifests
 from mysqlops.objects import pods, render
-from mysqlops.operations import agents, carried, deploy, observe
+from mysqlops.operations import agents, carried, observe
 from mysqlops.operations.session import Session
 from mysqlops.planning import status, verdict
 from mysqlops.planning.checks import all as listed
@@ -93,6 +93,8 @@ def fixes(session: Session, name: str, chosen: Sequence[Check]) -> list[Step]:
 def fix(session: Session, name: str, steps: Sequence[Step]) -> list[Step]:
     """Make these objects again as `deploy` makes them, if they are still wrong; what was done. Raises Conflict if a
     field is now another manager's."""
+    from mysqlops.operations import deploy  # 39 modules more, which a look does not need
+
     still = {(step.kind, step.name) for step in fixes(session, name, checks())}
     running = observe.must_run(session.client, name)
     wanted = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -15,7 +15,7 @@ from mysqlops.kube.client import Client
 from mysqlops.objects import pods, render, revisions
 from mysqlops.objects.claims import GOING
 from mysqlops.objects.running import spec_of
-from mysqlops.operations import leases, needed, outside, own, vault, waiting
+from mysqlops.operations import labelled, leases, needed, outside, own, vault, waiting
 from mysqlops.operations.session import Session
 from mysqlops.planning import status, verdict
 from mysqlops.planning.deploy import Key
@@ -51,7 +51,8 @@ def running(client: Client, name: str) -> Running | None:
 
 def running_of(client: Client, stateful_set: Json) -> Running:
     """The cluster of that StatefulSet, which may be one that is to be created again."""
-    in_use, name = render.in_use_of(stateful_set), stateful_set["metadata"]["name"]
+    name = stateful_set["metadata"]["name"]
+    in_use = replace(render.in_use_of(stateful_set), reads=labelled.may_select_reads(client, name))
     settings = (client.find("ConfigMap", in_use.config) or {}).get("data") or {}
     return Running(spec_of(stateful_set, settings, _policy(client, name)), stateful_set, in_use, settings)
 

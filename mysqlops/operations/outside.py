@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from mysqlops import errors
-from mysqlops.core import exposure, names
+from mysqlops.core import exposure, routing
 from mysqlops.core.exposure import Exposure
 from mysqlops.kube.client import Client
 from mysqlops.objects import exposed
@@ -48,4 +48,4 @@ def _entry(
 
 def _as_made(opened: Json | None) -> Exposure:
     spec = opened["spec"] if opened else {}
-    return Exposure((spec.get("selector") or {}).get(names.LABEL_ROLE, ""), spec.get("type", ""))
+    return Exposure(routing.role_selected(spec.get("selector") or {}), spec.get("type", ""))

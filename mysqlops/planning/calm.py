@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from mysqlops.core import group, names, view
+from mysqlops.core import group, names, routing, view
 from mysqlops.core.publication import Publication
 
 CALM_SECONDS = 60.0  # as long nothing has changed
@@ -22,7 +22,7 @@ BEAT_SECONDS, CALM_BEAT_SECONDS = 5.0, 30.0
 class Shown:
     """One member's pod, as a watch of the API server last showed it."""
 
-    label: str
+    labels: routing.Labels
     is_going: bool
     said: Publication | None
 
@@ -92,8 +92,9 @@ def _stirs_because(one: Shown, seen: Publication, inside: frozenset[str]) -> str
         return "its agent is of an older release, which expects a report every five seconds"
     if said.state != view.ONLINE or frozenset(said.group.split(",")) != inside:
         return f"it is {said.state}, or in another group"
-    if said.role == names.ROLE_NONE or one.label != said.role:
-        return "it does not serve, or its label is not its role"
+    is_left = said.role != names.ROLE_PRIMARY or not one.labels.reads
+    if said.role == names.ROLE_NONE or one.labels.is_wrong_for(said.role) or not is_left:
+        return "it does not serve, or its labels are not its role's"
     if said.secrets_missing or said.secrets_trouble or said.accounts_trouble or said.certificate != seen.certificate:
         return "it has not the Secrets' values"
     return ""
@@ -116,7 +117,7 @@ def is_same(before: Mapping[str, Shown], now: Mapping[str, Shown]) -> bool:
 
 
 def _is_same_pod(before: Shown, now: Shown) -> bool:
-    if (before.label, before.is_going) != (now.label, now.is_going):
+    if (before.labels, before.is_going) != (now.labels, now.is_going):
         return False
     if before.said is None or now.said is None:
         return before.said is now.said

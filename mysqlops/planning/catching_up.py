@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from mysqlops.core import group, gtid, names, version, view
+from mysqlops.core.publication import Publication
 from mysqlops.core.version import ServerVersion
 from mysqlops.planning.member_actions import CatchUp
 
@@ -75,6 +76,25 @@ def plan(
     return _from(min(rest, key=_order)) if rest else None
 
 
+def droppable(tries: int, around: view.Surroundings | None) -> gtid.GtidSet | None:
+    """What a channel received and nobody needs from there, since members of the group have executed it; None before the
+    third try. Its source may be gone for good by now, and with it the group: what only this channel holds stays."""
+    if tries < TRIES:
+        return None
+    found = gtid.GtidSet()
+    for peer in around.peers if around else ():
+        if around and peer.fresh and peer.publication and _is_in_noted(peer.publication, around.record):
+            found = found.union(gtid.GtidSet.parse(peer.publication.executed))
+    return found
+
+
+def _is_in_noted(published: Publication, record: view.GroupRecord) -> bool:
+    """ONLINE in the group that the Lease records. Until one is recorded, nobody knows which group will count: what is
+    taken from another one stays, under numbers that the cluster's group gives to other transactions."""
+    counts = record.incarnation()
+    return published.state == view.ONLINE and bool(counts) and group.incarnation(published.view_id) == counts
+
+
 def _order(peer: view.Peer) -> tuple[bool, int, str]:
     """A replica that has the least to apply; the primary only if there is no other."""
     published = peer.publication
@@ -82,17 +102,12 @@ def _order(peer: view.Peer) -> tuple[bool, int, str]:
 
 
 def _is_able(peer: view.Peer, server: view.ServerView, record: view.GroupRecord) -> bool:
-    """ONLINE and serving in the group that the Lease records, and of no newer version: a replica must not be older than
-    its source."""
+    """Serving in the group that the Lease records, and of no newer version: a replica must not be older than its
+    source."""
     published = peer.publication
-    if (
-        published is None
-        or published.state != view.ONLINE
-        or published.role not in (names.ROLE_PRIMARY, names.ROLE_REPLICA)
-    ):
+    if published is None or published.role not in (names.ROLE_PRIMARY, names.ROLE_REPLICA):
         return False
-    counts = record.incarnation()
-    if counts and group.incarnation(published.view_id) != counts:
+    if not _is_in_noted(published, record):
         return False
     own, other = version.find(server.version), version.find(published.server_version)
     return own is not None and other is not None and _SINCE <= other <= own

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mysqlops.core import view
+from mysqlops.core import gtid, view
 from mysqlops.planning import actions
 
 Wait = actions.Wait
@@ -119,11 +119,11 @@ class CatchUp:
 
 @dataclass(frozen=True)
 class Settle:
-    """Apply what the channel of an earlier CatchUp received, and remove the channel; `drops`: even if it cannot be
-    applied, since its source has it."""
+    """Apply what the channel of an earlier CatchUp received, and remove the channel. If that fails, the channel goes
+    only if nothing is left in it but what is in `group_has`; None: not yet."""
 
     why: str
-    drops: bool = False
+    group_has: gtid.GtidSet | None = None
 
 
 @dataclass(frozen=True)

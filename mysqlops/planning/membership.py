@@ -199,7 +199,7 @@ def _plan_unready(situation: Situation, server: view.ServerView) -> Action | Non
     if server.writable:
         return RefuseWrites("writable outside any group")
     if server.has_channel and not source and not situation.volume_full:
-        return Settle("before anything else", drops=situation.tries >= catching_up.TRIES)
+        return Settle("before anything else", catching_up.droppable(situation.tries, situation.around))
     if situation.around is None and source and not situation.volume_full:
         return CatchUp(f"as a replica of {source}, before it joins", source, "")
     if situation.around is None or situation.volume_full:

@@ -84,3 +84,9 @@ class Real:
 )
 def test_contract(case: Callable[[Backend], None], namespace: Namespace) -> None:
     case(Real(namespace.name))
+
+
+def test_a_list_of_metadata_may_be_empty(namespace: Namespace) -> None:
+    """The API server then writes `items: null`, unlike for a list of whole objects."""
+    found = client.Client(kubeconfig=KUBECONFIG, context=None, namespace=namespace.name)
+    assert found.list_metadata("Secret", "no=such") == found.list("Secret", "no=such") == []

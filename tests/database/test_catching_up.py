@@ -30,6 +30,16 @@ def _write(member: Member) -> int:
     return int(member.query("SELECT COUNT(*) FROM shop.c")[0][0])
 
 
+def _write_as(member: Member, other: Member) -> None:
+    """As if the other one had led and died before its own log had this: the group has it, under its server_id."""
+    (own,), (its,) = (one.query("SELECT @@global.server_id")[0] for one in (member, other))
+    member.query("CREATE TABLE IF NOT EXISTS shop.last (id INT PRIMARY KEY, v INT)")
+    member.query(f"SET GLOBAL server_id = {its}")
+    member.query("REPLACE INTO shop.last VALUES (1, 1)")
+    member.query(f"SET GLOBAL server_id = {own}")
+    member.query("UPDATE shop.last SET v = 2")
+
+
 def _ask(member: Member) -> catching_up.Source:
     with connect.connect_tcp(member.address(), REPLICATION) as source:
         return catching_up.ask(source)
@@ -52,6 +62,7 @@ def test_a_member_catches_up_outside_the_group_read_only_and_joins_without_the_c
     group.form()
     third.leave()
     rows = _write(first)
+    _write_as(first, third)
     second.await_executed(first.observe().executed)
     asked = _ask(second)
     assert asked.server_uuid == second.observe().server_uuid
@@ -72,7 +83,9 @@ def test_a_member_catches_up_outside_the_group_read_only_and_joins_without_the_c
     kept = third.query("SELECT user_name, user_password FROM mysql.slave_master_info WHERE channel_name <> ''")
     assert REPLICATION.password not in str(kept)
 
+    assert third.query("SELECT v FROM shop.last") == [(2,)]
     third.join(first)  # removes it
+    assert third.query("SELECT @@global.server_id") == [(102,)]
     first.await_members(first, second, third)
     assert not third.observe().has_channel
     assert third.query("SELECT COUNT(*) FROM shop.c") == [(rows,)]
@@ -84,6 +97,7 @@ def test_what_the_channel_received_survives_kill_9_and_counts_and_is_applied(gro
     first.await_members(first, second, third)
     third.leave()
     rows = _write(first)
+    _write_as(first, third)
     second.await_executed(first.observe().executed)
     wanted = first.observe().executed
     with third.server(60) as holder:
@@ -100,12 +114,27 @@ def test_what_the_channel_received_survives_kill_9_and_counts_and_is_applied(gro
         catching_up.stop_receiving(server)
         catching_up.start_applying(server)
     third.await_executed(wanted)
+    assert third.query("SELECT v FROM shop.last") == [(2,)]
     with third.server() as server:
         catching_up.remove(server)
         catching_up.remove(server)  # nothing is there
         assert catching_up.state(server) is None
     assert third.observe().known() == wanted
     assert third.query("SELECT COUNT(*) FROM shop.c") == [(rows,)]
+    third.join(second)
+    first.await_members(first, second, third)
+
+
+def test_a_filter_that_somebody_set_lets_nothing_be_received(group: Group) -> None:
+    first, second, third = group.members
+    first.await_members(first, second, third)
+    third.leave()
+    third.query("CHANGE REPLICATION FILTER REPLICATE_IGNORE_DB = (shop)")  # the server takes it
+    with pytest.raises(errors.StepFailed, match="REPLICATE_IGNORE_DB"):
+        _begin(third, second)
+    seen = third.observe()
+    assert (seen.has_channel, third.query("SELECT @@global.server_id")) == (False, [(102,)])
+    third.query("CHANGE REPLICATION FILTER REPLICATE_IGNORE_DB = ()")
     third.join(second)
     first.await_members(first, second, third)
 

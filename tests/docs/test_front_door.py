@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -84,6 +85,28 @@ def test_each_code_and_page_is_explained() -> None:
     assert carried.explain("versions").startswith("# Versions")
     assert "    mysqlops runbook --run primary-lost NAME" in carried.explain("primary-lost")
     assert carried.explain("3").startswith("3 (")
+
+
+def test_each_refusal_condition_alert_and_event_has_one_page() -> None:
+    """docs/runbooks/codes.md; the alerts name theirs themselves, too."""
+    docs = _ROOT / "docs"
+    rows = (docs / "reference" / "errors.md").read_text().partition("## Reasons to refuse")[2].splitlines()
+    known = {code for row in rows if row.startswith("| `") for code in re.findall(r"`([\w-]+)`", row.split("|")[1])}
+    rules = yaml.safe_load((_ROOT / "manifests" / "monitoring" / "rules.yaml").read_text())["groups"][0]["rules"]
+    alerts = {rule["alert"]: rule["annotations"]["runbook"] for rule in rules}
+    found = re.findall(
+        r"^\| \[[a-z-]+\]\((\S+)\) \| (.+) \|$", (docs / "runbooks" / "codes.md").read_text(), re.MULTILINE
+    )
+    paged = [
+        (code, (docs / "runbooks" / page).resolve()) for page, row in found for code in re.findall(r"`([\w-]+)`", row)
+    ]
+    assert sorted(code for code, _ in paged) == sorted(known | alerts.keys())
+    assert {code: str(page.relative_to(_ROOT)) for code, page in paged if code in alerts} == alerts
+    refused = (docs / "runbooks" / "refused.md").read_text()
+    assert [code for code, page in paged if page.name == "refused.md" and f"`{code}`" not in refused] == []
+    assert "See `mysqlops explain left-open`" in carried.explain("rollout-open")
+    assert carried.explain("MysqlNoPrimary").startswith("MysqlNoPrimary (alert)")
+    assert carried.explain("Failover").startswith("Failover (Events)")
 
 
 def test_no_message_names_a_path_that_only_a_checkout_has() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from mysqlops.core import names, rights
+from mysqlops.core import names, rights, routing
 from mysqlops.kube import client
 from tests.cluster.conftest import AGENT_IMAGE, KUBECONFIG, LOCKED, Namespace, Result, eventually, run
 
@@ -175,10 +175,8 @@ def test_with_the_policy_an_agent_moves_role_labels_and_publishes_for_itself_onl
     for metadata in ({"ownerReferences": [owner]}, {"finalizers": ["evil.example/stay"]}):
         assert "no owner and no finalizer" in member.patch("mysql-0", {"metadata": metadata}).err
     # What an agent does stays possible.
-    assert (
-        member.patch("mysql-1", {"metadata": {**note["metadata"], "labels": {names.LABEL_ROLE: "replica"}}}).code == 0
-    )
+    assert member.patch("mysql-1", {"metadata": {**note["metadata"], "labels": routing.labels("replica")}}).code == 0
     for role in ("none", "primary", "none"):
-        assert member.patch("mysql-0", {"metadata": {"labels": {names.LABEL_ROLE: role}}}).code == 0
+        assert member.patch("mysql-0", {"metadata": {"labels": routing.labels(role)}}).code == 0
     # Others are not concerned.
     guarded.kubectl("label", "pod", "mysql-0", "app=shop")

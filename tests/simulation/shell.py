@@ -29,6 +29,7 @@ from tests.simulation.world import NAME, NAMESPACE, World
 
 Json = dict[str, Any]
 _PROCESS = "cli page"
+_TYPES_SECONDS = 2.0  # what a reader needs for the next line
 _FORMS_SECONDS, _LONGEST_SECONDS, _WATCHED_SECONDS = 40.0, 900.0, 15.0
 # What a page's reader has, besides a cluster.
 _SECRETS = {
@@ -86,7 +87,7 @@ class Shell:
         while process.is_alive and world.now() < limit and len(world.scheduler.reports) == before:
             world.scheduler.run(world.now() + 1.0, lambda: len(world.scheduler.reports) > before)
         process.kill()
-        world.scheduler.run(world.now())
+        world.scheduler.run(world.now() + _TYPES_SECONDS)
         if command.into:
             (self._folder / Path(command.into).name).write_text(self._out.text)
         trouble = "; ".join(f"{kind}: {text}" for kind, text, _ in world.scheduler.reports[before:])

@@ -292,6 +292,7 @@ _KNOWN: dict[str, tuple[str, _Handler]] = {}
 _STARTS: list[tuple[str, _Handler]] = [
     ("SELECT @@", SimServer.read),
     ("SET SESSION wait_timeout = ", SimServer.set_idle_seconds),
+    ("SET GLOBAL server_id = ", SimServer.nothing),  # no transaction has one here
     ("SET ", SimServer.set),
     ("SELECT member_id", _others(SimServer.members)),
     ("SELECT received_transaction_set", _others(SimServer.received)),
@@ -314,6 +315,7 @@ _STARTS: list[tuple[str, _Handler]] = [
     *((f"{verb} FOR CHANNEL '{view.CHANNEL}'", SimServer.on_channel) for verb in _ON_CHANNEL),
     ("CHANGE REPLICATION SOURCE", SimServer.change_source),
     ("SELECT c.source_uuid", SimServer.channel_state),
+    ("SELECT DISTINCT filter_name", SimServer.nothing),
     ("SELECT last_error_number, last_error_message", SimServer.nothing),
     ("START REPLICA SQL_THREAD", SimServer.apply),
     ("STOP REPLICA SQL_THREAD", SimServer.nothing),

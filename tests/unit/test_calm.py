@@ -10,12 +10,14 @@ from typing import Any
 import pytest
 
 from mysqlops.agent import pace, settings, watching
-from mysqlops.core import group, names, publication, view
+from mysqlops.core import group, names, publication, routing, view
 from mysqlops.core.publication import Publication
 from mysqlops.planning import calm, verdict
 from tests.unit.test_agent_writes import AT, LAST_VIEW, Api, Time
 
 PODS = ",".join(LAST_VIEW)
+REPLICA, LEADER = routing.Labels("replica", True), routing.Labels("primary", False)
+NOBODY = routing.Labels(None, False)
 
 
 def report(pod: str, role: str = "replica", **facts: Any) -> Publication:
@@ -25,15 +27,15 @@ def report(pod: str, role: str = "replica", **facts: Any) -> Publication:
 
 NOTE = group.Note(incarnation="7", acquired="10:00", members=LAST_VIEW)
 RECORD = view.GroupRecord("mysql-0", "mysql-0", 99.0, acquired="10:00", note=NOTE, version="1")
-SHOWN = {pod: calm.Shown("replica", False, report(pod)) for pod in LAST_VIEW} | {
-    "mysql-0": calm.Shown("primary", False, report("mysql-0", "primary"))
+SHOWN = {pod: calm.Shown(REPLICA, False, report(pod)) for pod in LAST_VIEW} | {
+    "mysql-0": calm.Shown(LEADER, False, report("mysql-0", "primary"))
 }
 SIGHT = calm.Sight("mysql-0", report("mysql-0", "primary"), RECORD, SHOWN, True)
 
 
 def _other(**facts: Any) -> calm.Sight:
     """Another member's pod shows that."""
-    return replace(SIGHT, shown={**SHOWN, "mysql-2": calm.Shown("replica", False, report("mysql-2", **facts))})
+    return replace(SIGHT, shown={**SHOWN, "mysql-2": calm.Shown(REPLICA, False, report("mysql-2", **facts))})
 
 
 RESTLESS = {
@@ -51,12 +53,18 @@ RESTLESS = {
     "one joins": replace(SIGHT, record=replace(RECORD, note=replace(NOTE, joining={"mysql-3": "u3"}))),
     "another group": replace(SIGHT, record=replace(RECORD, note=replace(NOTE, incarnation="8"))),
     "unreadable": replace(SIGHT, record=replace(RECORD, note=group.Note(garbled=True))),
-    "another pod": replace(SIGHT, shown={**SHOWN, "mysql-3": calm.Shown("", False, None)}),
+    "another pod": replace(SIGHT, shown={**SHOWN, "mysql-3": calm.Shown(NOBODY, False, None)}),
     "a pod is gone": replace(SIGHT, shown={pod: SHOWN[pod] for pod in ("mysql-0", "mysql-1")}),
     "a pod goes": replace(SIGHT, shown={**SHOWN, "mysql-2": replace(SHOWN["mysql-2"], is_going=True)}),
-    "a report is gone": replace(SIGHT, shown={**SHOWN, "mysql-2": calm.Shown("replica", False, None)}),
-    "a label": replace(SIGHT, shown={**SHOWN, "mysql-2": replace(SHOWN["mysql-2"], label="primary")}),
-    "its own label": replace(SIGHT, shown={**SHOWN, "mysql-0": replace(SHOWN["mysql-0"], label="")}),
+    "a report is gone": replace(SIGHT, shown={**SHOWN, "mysql-2": calm.Shown(REPLICA, False, None)}),
+    "a label": replace(SIGHT, shown={**SHOWN, "mysql-2": replace(SHOWN["mysql-2"], labels=LEADER)}),
+    "its own label": replace(SIGHT, shown={**SHOWN, "mysql-0": replace(SHOWN["mysql-0"], labels=NOBODY)}),
+    "no reads": replace(
+        SIGHT, shown={**SHOWN, "mysql-2": replace(SHOWN["mysql-2"], labels=routing.Labels("replica", False))}
+    ),
+    "reads": replace(
+        SIGHT, shown={**SHOWN, "mysql-0": replace(SHOWN["mysql-0"], labels=routing.Labels("primary", True))}
+    ),
     "an older agent": _other(beat_seconds=0.0),
     "another is outside": _other(state=view.OFFLINE),
     "another is full": _other(role="none"),
@@ -125,7 +133,7 @@ class Pacing:
             self.beats.append(self.clock.at)
             self.pace.said(said)
             if self.shows:
-                self.watch.shown = {**SHOWN, "mysql-0": calm.Shown("primary", False, said)}
+                self.watch.shown = {**SHOWN, "mysql-0": calm.Shown(LEADER, False, said)}
 
     def beats_in(self, seconds: int, seen: Publication = SIGHT.seen) -> int:
         before = len(self.beats)

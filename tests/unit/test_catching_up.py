@@ -17,7 +17,7 @@ from mysqlops.core import group, view
 from mysqlops.core.gtid import GtidSet
 from mysqlops.core.publication import Publication
 from mysqlops.mysql import catching_up as channel
-from mysqlops.mysql import group_replication
+from mysqlops.mysql import connect, group_replication
 from mysqlops.planning import catching_up, failing_applier, member_actions, membership
 
 GROUP = "11111111-1111-1111-1111-111111111111"
@@ -71,10 +71,25 @@ def test_a_member_that_missed_much_catches_up_from_the_replica_with_the_least_to
         (own(1000), (peer("mysql-1", server_version="9.8.0"),)),
         (own(1000, version="8.0.40"), (peer("mysql-1", server_version="8.0.40"),)),
         (own(1000), (peer("mysql-1", view_id="8:1"),)),  # a group that the Lease does not record
+        (own(1000), (peer("mysql-1", view_id=""),)),
     ],
 )
 def test_else_it_joins_as_it_is(server: view.ServerView, peers: tuple[view.Peer, ...]) -> None:
     assert isinstance(plan(server, *peers), member_actions.Join)
+
+
+@pytest.mark.parametrize("acquired", ["then", "since then"], ids=["noted", "taken since"])
+def test_nothing_is_received_or_dropped_by_the_word_of_a_group_that_is_not_recorded_yet(acquired: str) -> None:
+    """It may turn out not to be the cluster's, which gives the same numbers to other transactions."""
+    record = replace(RECORD, acquired=acquired)
+    is_noted = acquired == "then"
+    assert isinstance(plan(own(), PRIMARY, REPLICA, record=record), member_actions.CatchUp) is is_noted
+    around = view.Surroundings(3, (PRIMARY, REPLICA), record)
+    assert catching_up.droppable(3, around) == (to(2000) if is_noted else GtidSet())
+    assert catching_up.droppable(2, around) is None
+    assert catching_up.droppable(3, None) == GtidSet()
+    silent = replace(around, peers=(replace(PRIMARY, fresh=False), peer("mysql-2", state=view.ERROR)))
+    assert catching_up.droppable(3, silent) == GtidSet()
 
 
 def test_an_empty_member_copies_and_a_diverged_one_does_neither() -> None:
@@ -117,7 +132,8 @@ def test_once_it_has_caught_up_it_joins_although_publications_are_older() -> Non
 def test_a_channel_that_a_dead_agent_left_is_settled_before_anything_else(peers: tuple[view.Peer, ...]) -> None:
     left = own(has_channel=True)
     assert plan(left, *peers) == member_actions.Settle("before anything else")
-    assert plan(left, *peers, tries=3) == member_actions.Settle("before anything else", drops=True)
+    third = plan(left, *peers, tries=3)
+    assert third == member_actions.Settle("before anything else", to(2000) if peers else GtidSet())
     failed = failing_applier.Memory("at", 1, "error 1032", until=99.0)
     assert isinstance(plan(left, *peers, failing=failed), member_actions.Settle)
 
@@ -295,7 +311,7 @@ def test_one_that_gets_no_closer_gives_up(world: _World) -> None:
     assert world.servers.done == ["begin", "stop"]
 
 
-def test_what_was_received_is_applied_before_the_channel_goes_unless_that_failed_often(world: _World) -> None:
+def test_what_was_received_goes_unapplied_only_if_that_failed_often_and_the_group_has_it(world: _World) -> None:
     world.servers.channel, world.servers.received = True, 1200
     world.catching.settle(member_actions.Settle(""))
     assert (world.servers.own, world.servers.done) == (1200, ["remove"])
@@ -303,8 +319,23 @@ def test_what_was_received_is_applied_before_the_channel_goes_unless_that_failed
     with pytest.raises(errors.StepFailed, match="cannot be applied: error 1032"):
         world.catching.settle(member_actions.Settle(""))
     assert world.servers.channel
-    world.catching.settle(member_actions.Settle("", drops=True))
+    with pytest.raises(errors.StepFailed, match="cannot be applied: error 1032"):
+        world.catching.settle(member_actions.Settle("", to(1299)))
+    assert world.servers.channel  # the last one may exist nowhere else
+    world.catching.settle(member_actions.Settle("", to(1300)))
     assert (world.servers.own, world.servers.channel) == (1200, False)
+
+
+def test_however_often_it_failed_before_what_was_received_is_applied_if_it_can_be(world: _World) -> None:
+    world.servers.channel, world.servers.received = True, 1200
+    world.catching.settle(member_actions.Settle("", GtidSet()))
+    assert (world.servers.own, world.servers.channel) == (1200, False)
+
+
+def test_what_the_loop_has_decided_while_it_asked_ends_it_before_the_channel_begins(world: _World) -> None:
+    world.catching.look(member_actions.Wait("its data is about to be deleted"))
+    world.catching.run(ACTION)
+    assert world.servers.done == []
 
 
 def test_group_replication_starts_only_after_the_channel_is_gone() -> None:
@@ -314,4 +345,69 @@ def test_group_replication_starts_only_after_the_channel_is_gone() -> None:
     asked = [str(call.args[0]) for call in server.method_calls if call.args]
     removed = asked.index(f"RESET REPLICA ALL FOR CHANNEL '{view.CHANNEL}'")
     assert asked.index(f"STOP REPLICA FOR CHANNEL '{view.CHANNEL}'") < removed
-    assert removed < next(at for at, text in enumerate(asked) if text.startswith("START GROUP_REPLICATION"))
+    own_id = asked.index("SET GLOBAL server_id = @@global.server_id % 10000")
+    assert removed < own_id < next(at for at, text in enumerate(asked) if text.startswith("START GROUP_REPLICATION"))
+
+
+class _Sql:
+    """A server that has this channel, or none, and notes what it is asked."""
+
+    def __init__(self, *row: Any) -> None:
+        self.row, self.filters, self.done = row, list[Any](), list[str]()
+
+    def query(self, sql: str, _: object = None) -> list[Any]:
+        self.done.append(" ".join(sql.split()))
+        if "filter_name" in sql:
+            return self.filters
+        return [self.row] if "c.source_uuid" in sql and self.row else []
+
+    def execute_secret(self, sql: str, what: str) -> None:
+        self.done.append(what)
+
+
+HELD = ("u", 0, "", str(to(1300)), str(to(1200)), 1)
+
+
+def test_no_start_of_the_group_deletes_what_a_channel_received_and_nobody_applied(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Decided before another agent's statement began the channel."""
+    monkeypatch.setattr(connect, "set_read_timeout", lambda *_: None)
+    server: Any = _Sql(*HELD)
+    with pytest.raises(errors.StepFailed, match="1201-1300"):
+        group_replication.start(server, Mock(user="u", password="p"), group_name="g", seeds=["h"], bootstrap=False)
+    assert not any("RESET" in one or one.startswith("START") for one in server.done)
+
+
+def test_a_channel_never_replaces_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    server: Any = _Sql(*HELD)
+    with pytest.raises(errors.StepFailed, match="exists by now"):
+        channel.begin(server, "h", Mock(user="u", password="p"), "ca")
+    assert not any("CHANGE" in one for one in server.done)
+
+
+def test_nothing_is_received_through_a_filter_that_somebody_set() -> None:
+    server: Any = _Sql()
+    server.filters = [("REPLICATE_IGNORE_DB",)]
+    with pytest.raises(errors.StepFailed, match="would hide transactions from it: REPLICATE_IGNORE_DB"):
+        channel.begin(server, "h", Mock(user="u", password="p"), "ca")
+    assert any(one.startswith("RESET REPLICA ALL") for one in server.done)
+    assert not any(one.startswith("START") for one in server.done)
+
+
+def test_the_server_has_an_id_that_nobody_writes_under_while_the_channel_receives_or_applies() -> None:
+    """A replica leaves out, without an error, what carries its own server_id."""
+    apart, own_id = (
+        "SET GLOBAL server_id = @@global.server_id % 10000 + 10000",
+        "SET GLOBAL server_id = @@global.server_id % 10000",
+    )
+    server: Any = _Sql()
+    channel.begin(server, "h", Mock(user="u", password="p"), "ca")
+    changed = next(at for at, text in enumerate(server.done) if text.startswith("CHANGE REPLICATION"))
+    assert server.done.index(apart) < changed
+    server.done.clear()
+    channel.start_applying(server)
+    assert server.done == [apart, f"START REPLICA SQL_THREAD FOR CHANNEL '{view.CHANNEL}'"]
+    server.done.clear()
+    channel.remove(server)
+    assert server.done[-1] == own_id

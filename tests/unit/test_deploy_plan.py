@@ -11,7 +11,7 @@ import pytest
 
 from mysqlops.cli import yaml_text
 from mysqlops.cli.main import COMMANDS
-from mysqlops.core import names
+from mysqlops.core import names, routing
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.errors import Refused
 from mysqlops.kube import manifests
@@ -94,7 +94,9 @@ def test_the_yaml_uses_the_names_of_the_code() -> None:
     assert stateful_set["spec"]["selector"]["matchLabels"] == names.selector("mysql")
     for service, role in ((names.primary_service, "primary"), (names.replicas_service, "replica")):
         selector = objects["Service", service("mysql")]["spec"]["selector"]
-        assert selector == {**names.selector("mysql"), names.LABEL_ROLE: role}
+        assert selector == {**names.selector("mysql"), **routing.selected(role)}
+        assert routing.role_selected(selector) == role
+        assert selector.items() <= {**names.selector("mysql"), **routing.labels(role)}.items()
     for name in (names.config_map("mysql"), names.agent_config_map("mysql")):
         assert ("ConfigMap", name) in objects
     ports = {

@@ -12,7 +12,7 @@ import pytest
 from mysqlops import errors
 from mysqlops.cli import context
 from mysqlops.cli.backup import seen
-from mysqlops.core import backup, binlog, facts, gtid, names, ordered, publication, typed
+from mysqlops.core import backup, binlog, facts, gtid, kube_status, names, ordered, publication, typed
 from mysqlops.kube import exec as kube_exec
 from mysqlops.mysql import contents
 from mysqlops.objects import binlog as receiver
@@ -50,6 +50,17 @@ def test_half_a_character_is_replaced_so_that_every_text_can_be_written(text: st
 
 def test_bytes_that_are_no_text_are_nothing() -> None:
     assert typed.json_of(b'"\xed\xa0\x80"') is None
+
+
+def test_an_empty_list_of_the_api_server_is_one_however_it_is_written() -> None:
+    assert kube_status.items("GET /x", {"items": []}) == []
+    assert kube_status.items("GET /x", {"kind": "PartialObjectMetadataList", "items": None}) == []
+
+
+@pytest.mark.parametrize("found", [{}, {"items": None}, {"items": {}}, {"items": [None]}, {"items": ""}])
+def test_a_list_that_cannot_be_read_is_no_empty_one(found: dict[str, Any]) -> None:
+    with pytest.raises(errors.KubeError, match="not a list"):
+        kube_status.items("GET /x", found)
 
 
 def test_half_a_character_in_a_reason_does_not_lift_the_fence() -> None:

@@ -191,5 +191,8 @@ def _stateful_set(replicas: int) -> Json:
     claim = {"metadata": {"name": "data"}, "spec": {"resources": {"requests": {"storage": "1Gi"}}}}
     spec: Json = {"replicas": replicas, "volumeClaimTemplates": [claim], "template": {"metadata": {}}}
     volumes = [{"name": name, "configMap": {"name": f"{NAME}-{name}"}} for name in ("config", "agent")]
-    spec["template"]["spec"] = {"containers": [{"name": "mysqld", "image": "mysql:9.7.4"}], "volumes": volumes}
+    resources = {"limits": {"memory": "1Gi"}, "requests": {"cpu": "1"}}
+    mysqld = {"name": "mysqld", "image": "mysql:9.7.4", "resources": resources}
+    containers = [mysqld, {"name": "agent", "image": "python:3.13-slim"}]
+    spec["template"]["spec"] = {"containers": containers, "volumes": volumes}
     return {"apiVersion": "apps/v1", "kind": "StatefulSet", **_labelled(NAME), "spec": spec}

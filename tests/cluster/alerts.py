@@ -1,0 +1,180 @@
+"""What makes the condition of each alert in manifests/monitoring/rules.yaml, and what ends it, on a cluster `mysql` of
+three members with a target `local` and a receiver of binary logs."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from mysqlops.core import names
+from tests.cluster.conftest import KUBECONFIG, Namespace, eventually, killed, purge
+
+_LATER = "its condition was not made to happen on a cluster with Prometheus yet"
+# Seen with promtool and made-up series alone (rules.test.yaml), and why.
+ONLY_BY_PROMTOOL: Mapping[str, str] = {
+    "MysqlTwoPrimaries": "no fault that the lab knows makes two members report to be primary",
+    "MysqlVolumeFullSoon": "an agent says nothing about growth for its first hour",
+    "MysqlCertificateExpires": "agents renew certificate and CA long before",
+    **dict.fromkeys(("MysqlNoPrimary", "MysqlOneMemberLeft", "MysqlMemberServesNobody", "MysqlApplierFails"), _LATER),
+    **dict.fromkeys(("MysqlContainerRestarts", "MysqlOutOfMemory", "MysqlVolumeFilling"), _LATER),
+}
+BESIDE_A_HEALTHY_CLUSTER = "MysqlMemberMissing"  # test_monitoring.py: no other alert may fire with it
+# As clients log in: the agent's own interface has no limit.
+_AGENT = (
+    "import sys, time; sys.path.insert(0, '/agent/agent.pyz')\n"
+    "from mysqlops import errors\n"
+    "from mysqlops.agent import credentials, settings\n"
+    "from mysqlops.core import names\n"
+    "from mysqlops.mysql import connect\n"
+    "login = credentials.read_login(settings.CREDENTIALS, names.USER_ADMIN, names.KEY_ADMIN_PASSWORD)\n"
+)
+# A table that is locked so can still be read, and applying waits.
+_LOCK = "server = connect.connect_socket(login); server.query('LOCK TABLES app.alerts READ'); time.sleep(300)"
+_CROWD = (
+    "kept = []\n"
+    "for _ in range(40):\n"
+    "    try: kept.append(connect.connect_socket(login))\n"
+    "    except errors.MysqlopsError: pass\n"
+    "time.sleep(300)"
+)
+_left_open: list[subprocess.Popen[bytes]] = []
+
+
+@dataclass(frozen=True)
+class Condition:
+    """`begin` makes the alerts fire, `end` ends them."""
+
+    alerts: tuple[str, ...]
+    begin: Callable[[Namespace], object]
+    end: Callable[[Namespace], object]
+
+
+def _primary(on: Namespace) -> str:
+    return next(str(one["name"]) for one in on.status()["members"] if one["role"] == "primary")
+
+
+def _app(on: Namespace, how: str) -> None:
+    on.sql(_primary(on), f"ALTER USER app@'%' {how}")
+
+
+def _rotate_what_was_changed(on: Namespace) -> None:
+    _app(on, "DISCARD OLD PASSWORD")
+    on.must("users", "rotate", "mysql")
+
+
+def _rotate_and_begin_a_rollout(on: Namespace) -> None:
+    """A rollout that its killed command leaves open."""
+    if "rotation-open" not in on.conditions():
+        on.must("users", "rotate", "mysql")
+    rollout = ("get", "statefulset", "mysql", "-o", "jsonpath={.metadata.annotations}")
+    killed(on, lambda: names.ANNOTATION_ROLLOUT in on.kubectl(*rollout), "upgrade", "mysql", "--cpu", "110m")
+
+
+def _annotate(*words: str) -> Callable[[Namespace], object]:
+    return lambda on: on.kubectl("annotate", "lease", "mysql-group", *words)
+
+
+def _must(*lines: str) -> Callable[[Namespace], object]:
+    return lambda on: [on.must(*line.split()) for line in lines]
+
+
+def _leave_open(on: Namespace, member: str, program: str) -> None:
+    """A session of somebody who went home."""
+    words = ["kubectl", f"--kubeconfig={KUBECONFIG}", "-n", on.name, "exec", member, "-c", "agent", "--"]
+    running = subprocess.Popen(
+        [*words, "python3", "-c", _AGENT + program], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    _left_open.append(running)
+
+
+def _end_what_was_left_open(on: Namespace, member: str) -> None:
+    own = f"user = '{names.USER_ADMIN}' AND command = 'Sleep' AND time > 15"
+    for (number,) in on.sql(member, f"SELECT id FROM performance_schema.processlist WHERE {own}"):
+        on.sql(member, f"KILL {number}")
+    while _left_open:
+        _left_open[-1].kill()
+        _left_open.pop().wait()
+
+
+def _lag(on: Namespace) -> None:
+    replica, primary = on.replicas()[0], _primary(on)
+    on.sql(primary, "CREATE TABLE IF NOT EXISTS app.alerts (id INT AUTO_INCREMENT PRIMARY KEY)")
+    eventually(lambda: on.sql(replica, "SHOW TABLES IN app LIKE 'alerts'") != [], "the replica has the table")
+    on.sql(replica, "SET GLOBAL group_replication_flow_control_applier_threshold = 1")
+    _leave_open(on, replica, _LOCK)
+    locked = "SELECT 1 FROM performance_schema.metadata_locks WHERE object_name = 'alerts'"
+    eventually(lambda: on.sql(replica, locked) != [], "the table is locked")
+    for _ in range(5):
+        on.sql(primary, "INSERT INTO app.alerts VALUES ()")
+
+
+def _catch_up(on: Namespace) -> None:
+    for replica in on.replicas():
+        _end_what_was_left_open(on, replica)
+        on.sql(replica, "SET GLOBAL group_replication_flow_control_applier_threshold = DEFAULT")
+
+
+def _crowd(on: Namespace) -> None:
+    replica = on.replicas()[0]
+    on.sql(replica, "SET GLOBAL max_connections = 12")
+    _leave_open(on, replica, _CROWD)
+
+
+def _disperse(on: Namespace) -> None:
+    for replica in on.replicas():
+        _end_what_was_left_open(on, replica)
+        on.sql(replica, "SET GLOBAL max_connections = 74")
+
+
+def _in_repository(on: Namespace, script: str) -> None:
+    on.kubectl("exec", "deployment/mysql-binlog", "-c", "restic", "--", "sh", "-ec", script)
+
+
+def _spoil_the_repository(on: Namespace) -> None:
+    _in_repository(on, 'file=$(find /repository -name config -type f); mv "$file" "$file.away"')
+    on.sql(_primary(on), "CREATE TABLE app.late (id INT PRIMARY KEY)")
+
+
+def _restore_the_repository(on: Namespace) -> None:
+    _in_repository(on, 'file=$(find /repository -name config.away); mv "$file" "${file%.away}"')
+
+
+def _purge_what_is_not_stored(on: Namespace) -> None:
+    on.must("backup", "binlog", "stop", "mysql")
+    on.sql(_primary(on), "CREATE TABLE app.gap (id INT PRIMARY KEY)")
+    purge(on, _primary(on))
+    on.must("backup", "binlog", "start", "mysql", "--target", "local", "--every", "5s")
+
+
+def _overdue(on: Namespace) -> None:
+    on.must(*"backup schedule set mysql --cron".split(), "0 3 1 1 *", "--max-age", "1s")
+    time.sleep(1)
+
+
+OF_MEMBERS = (
+    Condition(("MysqlConnectionsNearLimit", "MysqlConnectionsRefused"), _crowd, _disperse),
+    Condition(("MysqlReplicaLags", "MysqlFlowControlNear"), _lag, _catch_up),
+)
+OF_THE_CLUSTER = (
+    Condition(  # as a killed `apply` leaves it
+        ("MysqlOrderOpen",),
+        _annotate(f"{names.ANNOTATION_APPLYING}=scale"),
+        _annotate(f"{names.ANNOTATION_APPLYING}-"),
+    ),
+    Condition(
+        ("MysqlSecretsDiffer",),
+        lambda on: _app(on, "IDENTIFIED BY 'another' RETAIN CURRENT PASSWORD"),
+        _rotate_what_was_changed,
+    ),
+    Condition(  # members that started before the rotation keep it open
+        ("MysqlRotationOpen", "MysqlRolloutOpen"),
+        _rotate_and_begin_a_rollout,
+        _must("upgrade mysql --resume", "users rotate mysql --finish --yes"),
+    ),
+    Condition(("MysqlBackupOverdue",), _overdue, _must("backup schedule remove mysql --yes")),
+    Condition(("MysqlBinlogLate",), _spoil_the_repository, _restore_the_repository),
+    Condition(("MysqlBinlogGap",), _purge_what_is_not_stored, _must("backup create mysql --target local")),
+    Condition(("MysqlNothingReports",), _must("stop mysql --yes"), _must("start mysql")),
+)
