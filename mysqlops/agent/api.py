@@ -1,19 +1,21 @@
-"""The agent's own small client for the Kubernetes API: get, list, patch, update, with the pod's token.
+"""The agent's own small client for the Kubernetes API: get, list, watch, patch, update, with the pod's token.
 
 The kubernetes package is too large for a ConfigMap and for the agent's memory (docs/adr/0004). It keeps one connection
-open, has a deadline on every call, and reads the token for each call (kubelet rotates it).
+open, and one for each watch, has a deadline on every call, and reads the token for each call (kubelet rotates it).
 """
 
 from __future__ import annotations
 
 import base64
+import builtins
+import contextlib
 import http.client
 import json
 import os
 import ssl
 import threading
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import quote, urlencode
@@ -23,6 +25,9 @@ from mysqlops.core import kube_status
 
 Json = dict[str, Any]
 _TIMEOUT_SECONDS = 3.0
+_SILENT_SECONDS = 90.0
+_LONGEST = 1 << 20  # bytes of an event: annotations have 256 KiB at most
+_METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 
 
 class Api:
@@ -48,6 +53,34 @@ class Api:
         query = urlencode({"labelSelector": selector} | ({"resourceVersion": "0"} if cached else {}))
         path = self._path(group, kind)
         return kube_status.items(f"GET {path}", self._call("GET", f"{path}?{query}"))
+
+    def listed(self, group: str, kind: str, selector: str) -> tuple[builtins.list[Json], str]:
+        """A list from the API server's cache, and the version from which a watch continues."""
+        path = self._path(group, kind)
+        query = urlencode({"labelSelector": selector, "resourceVersion": "0"})
+        found = self._call("GET", f"{path}?{query}")
+        version: str = (found.get("metadata") or {}).get("resourceVersion", "")
+        return kube_status.items(f"GET {path}", found), version
+
+    def watch(self, group: str, kind: str, query: Mapping[str, str], *, seconds: float) -> Iterator[Json]:
+        """The events of these objects for so long, with their metadata only. On a connection of its own: between two
+        events it stays silent for up to a minute, when the API server sends a bookmark."""
+        path = self._path(group, kind)
+        words = {"watch": "true", "allowWatchBookmarks": "true", "timeoutSeconds": f"{seconds:.0f}", **query}
+        call = f"GET {path}"
+        headers = {"Authorization": f"Bearer {self._token()}", "Accept": _METADATA}
+        try:
+            connection = self._opened(_SILENT_SECONDS)
+            with contextlib.closing(connection):
+                self._count("GET")
+                connection.request("GET", f"{path}?{urlencode(words)}", None, headers)
+                response = connection.getresponse()
+                if response.status >= 300:
+                    raise kube_status.failure(call, response.status, response.read(_LONGEST))
+                while line := response.readline(_LONGEST):
+                    yield kube_status.event(call, line)
+        except (OSError, http.client.HTTPException) as error:
+            raise errors.Unreachable(f"API server: {error or type(error).__name__}") from error
 
     def patch(self, group: str, kind: str, name: str, change: Json) -> Json:
         """A JSON merge patch (RFC 7396)."""
@@ -93,14 +126,8 @@ class Api:
 
     def _send(self, method: str, path: str, data: str | None, headers: Mapping[str, str]) -> tuple[int, bytes]:
         if self._connection is None:
-            context = ssl.create_default_context(cafile=str(self._account / "ca.crt"))
-            # Strict since Python 3.13: it would refuse CAs that older tools created (no key usage extension).
-            context.verify_flags &= ~ssl.VERIFY_X509_STRICT
-            self._connection = http.client.HTTPSConnection(
-                self._host, self._port, timeout=_TIMEOUT_SECONDS, context=context
-            )
-        with self._counting:
-            self.sent[method] += 1
+            self._connection = self._opened(_TIMEOUT_SECONDS)
+        self._count(method)
         try:
             self._connection.request(method, path, data, dict(headers))
             response = self._connection.getresponse()
@@ -109,6 +136,16 @@ class Api:
             self._connection.close()
             self._connection = None
             raise
+
+    def _opened(self, timeout_seconds: float) -> http.client.HTTPSConnection:
+        context = ssl.create_default_context(cafile=str(self._account / "ca.crt"))
+        # Strict since Python 3.13: it would refuse CAs that older tools created (no key usage extension).
+        context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+        return http.client.HTTPSConnection(self._host, self._port, timeout=timeout_seconds, context=context)
+
+    def _count(self, method: str) -> None:
+        with self._counting:
+            self.sent[method] += 1
 
     def _token(self) -> str:
         try:

@@ -1,18 +1,19 @@
 """What an agent reads from the API server, and the few things that it writes there.
 
 It reads the other pods only outside the group or on a role change; in the steady state, an agent makes one small PATCH
-of its own pod and reads the Lease every few seconds. Each write to the Lease is based on a record of it, and the API
-server refuses the write if the Lease has changed since (compare-and-swap).
+of its own pod and reads the Lease, as often as pace.py says. Each write to the Lease is based on a record of it, and
+the API server refuses the write if the Lease has changed since (compare-and-swap).
 """
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from mysqlops import errors
-from mysqlops.agent import api, group_lease, settings, vault
+from mysqlops.agent import api, group_lease, settings, vault, watching
 from mysqlops.clock import Clock
 from mysqlops.core import group, instant, names, ordered, publication, routing, view
 from mysqlops.planning import departure, standing
@@ -25,20 +26,28 @@ FRESH_SECONDS = 25.0
 SEEMS_ALIVE_SECONDS = 6.0
 
 
+@dataclass(frozen=True)
+class _Beat:
+    """The last beat of one agent, when it was seen to grow, and when somebody last looked (seconds of our clock)."""
+
+    number: int
+    grown_at: float = -math.inf
+    looked_at: float = -math.inf
+
+
 class ClusterApi:
     """One agent's view of the cluster through the API server."""
 
     def __init__(self, client: api.Api, me: settings.Settings, clock: Clock) -> None:
         self._api, self._me, self._clock = client, me, clock
         self._vault = vault.Vault(client, me.cluster)
+        self.watching = watching.Watching(client, me, clock)
         self.pod = me.pod
         self.containers: list[api.Json] = []  # of this pod, as the API server last answered
         self.notes: dict[str, str] | None = None  # annotations of the group's Lease, as last read
         self.label_moves, self.label_seconds = 0, 0.0
         self._renewed: tuple[str | None, float] = (None, 0.0)
-        self._beats: dict[
-            str, dict[tuple[str, str], tuple[int, float]]
-        ] = {}  # pod -> its agents -> beat, and since when
+        self._beats: dict[str, dict[tuple[str, str], _Beat]] = {}  # pod -> its agents
 
     def look(self, *, cached: bool = True) -> view.Surroundings:
         """Raises KubeError. The Lease is read first: a decision based on this is void once the Lease has changed. A
@@ -51,6 +60,11 @@ class ClusterApi:
         others = sorted((wanted | set(pods) | set(seen.note.expected())) - {self._me.pod}, key=names.ordinal_of)
         peers = tuple(self._peer(name, pods.get(name)) for name in others)
         return view.Surroundings(replicas, peers, seen)
+
+    def peers(self) -> tuple[view.Peer, ...]:
+        """The other members that have a pod, from the API server's cache; raises KubeError."""
+        pods = {pod["metadata"]["name"]: pod for pod in self._list_pods()}
+        return tuple(self._peer(name, pods[name]) for name in sorted(set(pods) - {self._me.pod}, key=names.ordinal_of))
 
     def record(self) -> view.GroupRecord:
         """The Lease alone; raises KubeError."""
@@ -221,6 +235,7 @@ class ClusterApi:
             note=group.note_of(noted),
             order=group.order_of(annotations, acquired),
             version=lease["metadata"].get("resourceVersion", ""),
+            is_rotating=ordered.is_rotating(annotations),
             obituary=annotations.get(names.ANNOTATION_OBITUARY, ""),
             read_at=asked_at,
         )
@@ -250,14 +265,16 @@ class ClusterApi:
 
     def _is_fresh(self, name: str, published: publication.Publication) -> bool:
         """True if the beat of exactly this agent has grown recently. A first sight proves nothing: it may be a dead
-        member's last publication. Nor does an older publication that reappears, because a second API server's cache may
-        be stuck; nor does any node's clock."""
+        member's last publication. Nor does a beat that grew while nobody looked for long, or an older publication that
+        reappears, because a second API server's cache may be stuck; nor does any node's clock."""
         now, agents = self._clock.monotonic(), self._beats.setdefault(name, {})
         identity = (published.pod_uid, published.started)
-        beat, grown_at = agents.setdefault(identity, (published.beat, -math.inf))
+        last = agents.get(identity, _Beat(published.beat))
         # Older agents do not report when they started, and restart at one.
-        if published.beat > beat or (not published.started and published.beat != beat):
-            beat, grown_at = published.beat, now
-            self._beats[name] = {identity: (beat, grown_at)}
-        is_older = bool(published.started) and published.beat < beat  # it said more since
-        return not is_older and now - grown_at < FRESH_SECONDS
+        if published.beat > last.number or (not published.started and published.beat != last.number):
+            is_recent = now - last.looked_at < FRESH_SECONDS
+            last = _Beat(published.beat, now if is_recent else -math.inf)
+            agents = self._beats[name] = {}
+        agents[identity] = replace(last, looked_at=now)
+        is_older = bool(published.started) and published.beat < last.number  # it said more since
+        return not is_older and now - last.grown_at < FRESH_SECONDS

@@ -1,8 +1,8 @@
 """Talks to the API server on a thread of its own, so that the control loop never blocks on it.
 
-It publishes the member's state and role label, immediately on a change and as a beat every few seconds, and reads the
-other members when the loop needs them. An unreachable API server is retried with growing pauses, never in step with the
-other agents.
+It publishes the member's state and role label, immediately on a change and as a beat (pace.py says how often), and
+reads the other members when the loop needs them. An unreachable API server is retried with growing pauses, never in
+step with the other agents.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from functools import partial
 from typing import TypeVar
 
 from mysqlops import errors
-from mysqlops.agent import cluster_api, log
+from mysqlops.agent import cluster_api, log, pace
 from mysqlops.clock import Clock, Task
-from mysqlops.core import instant, names, publication, routing, view
+from mysqlops.core import group, instant, names, publication, routing, view
 from mysqlops.planning import standing, stuck_group
 
 T = TypeVar("T")
 Refresh = Callable[[view.GroupRecord | None], None]  # takes the Lease as last read
 RETRY_SECONDS = (1.0, 2.0, 4.0, 8.0)
-_BEAT_SECONDS = 5.0
 _LOOK_SECONDS = 1.0
-_REFRESH_SECONDS = 15.0
+_SOON_SECONDS = 6.0  # a beat later
+_COPY_SECONDS = 300.0
 _GONE_LOOKS = 5  # about a minute
 _TURN_SECONDS = 0.25
 _STALE_SECONDS = 10.0  # a stuck loop knows nothing: its old report must not look fresh
@@ -61,9 +61,11 @@ class Publisher:
 
     def __init__(self, around: cluster_api.ClusterApi, logger: log.Log, clock: Clock, refresh: Refresh) -> None:
         self._around, self._log, self._clock, self._refresh = around, logger, clock, refresh
-        self._refresh_at = clock.monotonic() + _REFRESH_SECONDS
+        self._pace = pace.Pace(around.pod, around.watching, clock)
         self._observed: Observation | None = None
         self._gone: dict[str, int] = {}  # members recorded as joining without a pod -> looks in a row
+        self._kept: tuple[str | None, group.Note] | None = None  # of what a Secret holds a copy
+        self._kept_at = 0.0
         self.turned_at = clock.monotonic()
         self._said: publication.Publication | None = None
         self._stripped: frozenset[str] = frozenset()
@@ -72,7 +74,7 @@ class Publisher:
         self._held: str | None = None  # what the server held when it last answered; None until that is known
         self._started = instant.precise(clock.now())
         self._beat = self._failures = 0
-        self._said_at = self._looked_at = self._pause_until = self._heard_at = 0.0
+        self._looked_at = self._pause_until = self._heard_at = 0.0
         self._wake, self._over = clock.signal(), clock.signal()
         self._task: Task | None = None
         self.seen: view.Surroundings | None = None
@@ -81,6 +83,7 @@ class Publisher:
 
     def start(self) -> None:
         self._task = self._clock.start("publisher", self._run)
+        self._around.watching.start(self._wake.set)
 
     def stop(self) -> None:
         """Stop publishing."""
@@ -128,9 +131,13 @@ class Publisher:
         is_news = self._said is None or self._said.role != seen.role or self._said.state != seen.state
         is_wrong = self._labels is not None and self._labels.is_wrong_for(seen.role)
         label = _label(seen) if is_news or is_wrong else None
-        complete = replace(seen, held=self._still_held(seen), started=self._started, beat=self._beat)
+        promise = self._pace.next_promise()
+        complete = replace(
+            seen, held=self._still_held(seen), started=self._started, beat=self._beat, beat_seconds=promise
+        )
         self._labels = self._around.publish(label, publication.dump(complete))
-        self._said, self._said_at = seen, self._clock.monotonic()
+        self._said = seen
+        self._pace.said(complete)
         for pod in harmless:
             self._strip(pod)
         return True
@@ -163,8 +170,10 @@ class Publisher:
             self.turned_at = self._clock.monotonic()
 
     def _turn(self, observed: Observation) -> None:
+        self._pace.look(observed.seen, self.record)
         self._keep_note(observed)
         self._publish_if_due(observed)
+        self._hear_if_due(observed)
         self._leave_replicas_if_due()
         self._strip_lost(observed.lost)
         self._look_if_wanted(observed)
@@ -173,14 +182,22 @@ class Publisher:
     def _publish_if_due(self, observed: Observation) -> None:
         changed = self._said is None or not self._said.is_same_but_for_time(observed.seen)
         now = self._clock.monotonic()
-        if (not changed and now < self._said_at + _BEAT_SECONDS) or now > observed.at + _STALE_SECONDS:
+        if not (changed or self._pace.is_beat_due(observed.seen)) or now > observed.at + _STALE_SECONDS:
             return
         before = self._labels
         if self.ask(lambda: self.publish(observed.seen, observed.replicas)):
             if before and self._labels and before.role not in (None, self._labels.role):
                 self._around.label_moved(self._clock.monotonic() - observed.at)
-            if not observed.wants_look:
+            if not observed.wants_look and (changed or not self._pace.is_calm):
                 self._hear(self.ask(self._around.record))
+
+    def _hear_if_due(self, observed: Observation) -> None:
+        version = self.record.version if self.record else ""
+        if not observed.wants_look and self._pace.is_record_due(self._heard_at, version):
+            record = self.ask(self._around.record)
+            self._hear(record)
+            if record is not None:
+                self._pace.heard()
 
     def _leave_replicas_if_due(self) -> None:
         """A second after it became the primary: kube-proxy must apply the change of NAME-primary first."""
@@ -226,20 +243,28 @@ class Publisher:
             self._hear(self.seen.record if self.seen else None)
 
     def _watch_for_stuck_group(self, observed: Observation, now: float) -> None:
-        if now >= self._looked_at + stuck_group.LOOK_SECONDS:
-            self._looked_at = now
-            around = self.ask(self._around.look)
-            peers = around.peers if around else ()
+        if self._pace.is_calm:
+            self.sightings = {}  # each member's report shows that it is in the group
+        elif now >= self._looked_at + stuck_group.LOOK_SECONDS:
+            is_first = now >= self._looked_at + cluster_api.FRESH_SECONDS  # it only shows which beats count from now on
+            self._looked_at = now - (stuck_group.LOOK_SECONDS - _SOON_SECONDS if is_first else 0.0)
+            peers = self.ask(self._around.peers) or ()
             self.sightings = stuck_group.look(self.sightings, observed.seen.group.split(","), peers)
 
     def _refresh_if_due(self, observed: Observation) -> None:
         record = self.record
-        if self._clock.monotonic() >= self._refresh_at:
-            self._refresh_at = self._clock.monotonic() + _REFRESH_SECONDS
+        if self._pace.is_refresh_due(observed.seen):
             if record is not None and observed.server is not None and observed.seen.role == names.ROLE_PRIMARY:
-                self.ask(lambda: self._around.keep_copy(record))
+                self._keep_copy(record)
                 self._drop_joining(record, observed.server)
             self.ask(lambda: self._refresh(record))
+
+    def _keep_copy(self, record: view.GroupRecord) -> None:
+        """Every few minutes too: somebody may have removed it."""
+        kept, now = (record.bootstrapped_by, record.note), self._clock.monotonic()
+        is_due = kept != self._kept or now >= self._kept_at + _COPY_SECONDS
+        if is_due and self.ask(lambda: self._around.keep_copy(record)):
+            self._kept, self._kept_at = kept, now
 
     def _drop_joining(self, record: view.GroupRecord, server: view.ServerView) -> None:
         """Drop the records of members that were scaled away before they ever joined."""

@@ -35,12 +35,13 @@ class SecretsWatch:
         self.loaded, self.until = certificates.fingerprint(), certificates.ends()
         self.trouble = self.missing = self.accounts = ""
         self.knows_missing = False
+        self._held: vault.Held | None = None  # as read at this look
         self._stage = ""  # of a rotation, as read at this look; empty unless the passwords were adopted
 
     def look(self, logger: log.Log, record: view.GroupRecord | None) -> None:
         """`record` is the Lease as last read. Raises KubeError; any other failure is logged and retried at the next
         look."""
-        missing, troubles, self._stage = "", list[str](), ""
+        missing, troubles, self._stage, self._held = "", list[str](), "", None
         for take in (self._take_passwords, self._take_certificate, self._give_exporter):
             try:
                 missing = missing or take(logger)
@@ -70,7 +71,7 @@ class SecretsWatch:
             logger.say_if_new("door", f"the administrative interface is not usable yet: {error}")
 
     def _take_passwords(self, logger: log.Log) -> str:
-        held = self._vault.read()
+        held = self._held = self._vault.read()
         put_back, missing = rotation.put_back(self._vault, self._pod, held)
         if put_back:
             logger.say(f"the Secrets did not hold {', '.join(put_back)}: restored it")
@@ -84,7 +85,9 @@ class SecretsWatch:
             self._member.reload_tls()
             self.loaded, self.until = certificates.fingerprint(), certificates.ends()
             logger.say("loaded the certificate that the Secret holds now")
-        self._vault.complete_application(certificates.ca())  # the CA that every member has loaded by now
+        ca = certificates.ca()  # which every member has loaded by now
+        if self._held is None or not self._vault.is_complete(self._held, ca):
+            self._vault.complete_application(ca)
         return ""
 
     def _give_exporter(self, logger: log.Log) -> str:

@@ -6,7 +6,7 @@ A write is based on the versions that were read: it changes nothing if a Secret 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mysqlops import errors
 from mysqlops.agent import api
@@ -23,6 +23,7 @@ class Held:
     values: dict[str, str]
     versions: dict[str, str]
     is_split: bool
+    application: dict[str, str] = field(default_factory=dict)  # all that NAME-app held, by its own keys
 
 
 class Vault:
@@ -39,7 +40,10 @@ class Vault:
         held = Held({}, {}, is_split)
         for purpose in purposes or _USUAL:
             found = main if purpose == secret_map.INTERNAL else self._get(secret_map.secret(self._cluster, purpose))
-            held.values.update(secret_map.known(purpose, api.decoded(found)))
+            data = api.decoded(found)
+            held.values.update(secret_map.known(purpose, data))
+            if purpose == secret_map.APP:
+                held.application.update(data)
             held.versions[secret_map.secret(self._cluster, purpose)] = _version(found)
         return held
 
@@ -55,6 +59,12 @@ class Vault:
         for key in [key for key, value in values.items() if value is None]:
             held.values.pop(key, None)
 
+    def is_complete(self, held: Held, ca: str) -> bool:
+        """Whether NAME-app held all that an application needs when `held` was read. One Secret for everything never
+        has more."""
+        wanted = {**self._application(held.application.get("password", "")), "ca.crt": ca}
+        return not held.is_split or not _differs(held.application, wanted)
+
     def complete_application(self, ca: str) -> None:
         """Add to NAME-app what an application needs besides its password, unless it is there already."""
         if not self._main()[1]:
@@ -62,7 +72,7 @@ class Vault:
         found = self._get(secret_map.secret(self._cluster, secret_map.APP))
         existing = api.decoded(found)
         wanted = {**self._application(existing.get("password", "")), "ca.crt": ca}
-        if existing.get("password") and any(existing.get(key) != value for key, value in wanted.items()):
+        if _differs(existing, wanted):
             change = {"metadata": {"resourceVersion": _version(found)}, "data": secret_map.encoded(wanted)}
             self._api.patch("v1", "secrets", found["metadata"]["name"], change)
 
@@ -118,6 +128,11 @@ class Vault:
 
     def _get(self, secret: str) -> api.Json:
         return self._api.get("v1", "secrets", secret)
+
+
+def _differs(existing: Mapping[str, str], wanted: Mapping[str, str | None]) -> bool:
+    """An application without a password is not ours to complete."""
+    return bool(existing.get("password")) and any(existing.get(key) != value for key, value in wanted.items())
 
 
 def _version(secret: api.Json) -> str:

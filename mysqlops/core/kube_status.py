@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -47,6 +48,15 @@ def items(call: str, found: Mapping[str, Any]) -> list[dict[str, Any]]:
     if not isinstance(listed, list) or not all(isinstance(item, dict) for item in listed):
         raise errors.KubeError(f"{call}: the response is not a list")
     return listed
+
+
+def event(call: str, line: bytes) -> dict[str, Any]:
+    """One line of a watch: its type and its object. Raises KubeError for what is none, or says that the watch ends."""
+    found = answer(call, line)
+    thing = found.get("object")
+    if found.get("type") == "ERROR" or not isinstance(thing, dict) or not isinstance(thing.get("metadata"), dict):
+        raise errors.KubeError(f"{call}: the watch ended: {reason(json.dumps(thing).encode()) or 'not an event'}")
+    return found
 
 
 def _owners(body: bytes) -> Iterator[errors.FieldOwner]:

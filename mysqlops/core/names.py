@@ -39,6 +39,7 @@ ANNOTATION_APPLYING = f"{DOMAIN}/applying"  # on the Lease: JSON, the verb that 
 ANNOTATION_DELETED = f"{DOMAIN}/deleted"  # on the Lease: JSON, who deleted the cluster and kept its data, and when
 ANNOTATION_VERSION = f"{DOMAIN}/data-version"  # on the Lease: the newest server version that has run on the data
 ANNOTATION_ROTATED = f"{DOMAIN}/rotated"  # on the Lease: JSON, an open rotation of passwords (core/ordered.py)
+ANNOTATION_RENEWED = f"{DOMAIN}/renewed"  # on the Lease: JSON, when a command last changed the certificate
 ANNOTATION_ROLLOUT = f"{DOMAIN}/rollout"  # on the StatefulSet: JSON, a rollout under way (core/rollout.py)
 ANNOTATION_REPLACED = f"{DOMAIN}/replaced"  # on a claim: JSON, what it held when a rollout replaced its pod
 ANNOTATION_HOLDER = f"{DOMAIN}/holder"  # on the Lease of a running command: which process holds it

@@ -56,6 +56,7 @@ class Publication:
     accounts_trouble: str = ""  # which account is wrong and could not be corrected (yet)
     tries: int = 0  # to copy, join or form since the member was last in the group
     applier_failure: str = ""  # why it cannot apply what the group wrote, without any row's values
+    beat_seconds: float = 0.0  # within which the next publication follows; 0: an older agent, every five
     waiting_for: str = ""  # why the member is not ONLINE, and what the agent waits for
 
     def is_same_but_for_time(self, other: Publication) -> bool:
@@ -64,7 +65,10 @@ class Publication:
 
 
 # What changes while a member works, and is no news.
-_MOTION = ("at", "beat", "executed", "received", "held", "behind", "volume_used", "view_id", "clone_copied", "tries")
+_MOTION = (
+    *("at", "beat", "beat_seconds", "executed", "received", "held", "behind"),
+    *("volume_used", "view_id", "clone_copied", "tries"),
+)
 _STEADY = attrgetter(*(field.name for field in fields(Publication) if field.name not in _MOTION))
 
 

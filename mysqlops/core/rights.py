@@ -79,14 +79,14 @@ OPERATOR = (
 # A Role can be granted only by somebody who holds its rights, hence also the agents' rights.
 OWNER = (
     *(replace(right, only=()) for right in OPERATOR),
-    Right("", "pods", ("create", "patch")),
+    Right("", "pods", ("create", "patch", "watch")),
     Right("", "configmaps", ("get", "list", "create", "patch", "delete")),
     Right("", "secrets", ("get", "list", "create", "patch", "delete")),
     Right("", "services", ("get", "list", "create", "patch", "delete")),
     Right("", "serviceaccounts", ("get", "list", "create", "patch", "delete")),
     Right("apps", "statefulsets", ("create", "patch", "delete")),
     Right("apps", "deployments", ("get", "list", "create", "patch", "delete")),
-    Right("coordination.k8s.io", "leases", ("list",)),
+    Right("coordination.k8s.io", "leases", ("list", "watch")),
     Right("networking.k8s.io", "networkpolicies", ("get", "list", "create", "patch", "delete")),
     Right("policy", "poddisruptionbudgets", ("get", "list", "create", "patch", "delete")),
     Right("", "persistentvolumeclaims", ("create",)),

@@ -122,6 +122,7 @@ class GroupRecord:
     rebuilding: Mapping[str, str] = field(default_factory=dict)  # member that must clone another -> its data directory
     leaving: Mapping[str, str] = field(default_factory=dict)  # member -> its data directory that is about to be deleted
     version: str = ""
+    is_rotating: bool = False  # passwords (core/ordered.py)
     obituary: str = ""  # a user's switch (planning/obituary.py)
     read_at: float = 0.0  # of the reader's own clock (seconds)
 

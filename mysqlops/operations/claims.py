@@ -20,9 +20,11 @@ from mysqlops.planning import gate, status
 from mysqlops.planning import member as planning
 
 Json = dict[str, Any]
-_TOLD_SECONDS = 12.0  # members apply what they received, and publish every five seconds (agent/publisher.py)
+_TOLD_SECONDS = 12.0  # members apply what they received, and publish that every five seconds (agent/pace.py)
 _PATIENT_SECONDS = 60.0  # a failover or an API server outage: agents publish again within ten seconds
-_LEAVES_SECONDS = 40.0  # an agent reads the Lease every five seconds, and the primary notes the view that follows
+_LEAVES_SECONDS = (
+    40.0  # agents watch the Lease, or read it every five seconds, and the primary notes the view that follows
+)
 _FORGETS_SECONDS = 120.0  # the primary forgets who was joining, and was scaled away, after a minute
 # Refusals that may end within seconds: a server that restarts says nothing, the group expels a lost member.
 _PASSING = {"only-copy", "members-unseen", "unknown-data", "no-majority"}

@@ -1,4 +1,4 @@
-"""Users' orders to the members: annotations of the group's Lease, which every agent reads every few seconds."""
+"""Users' orders to the members: annotations of the group's Lease, which every agent watches."""
 
 from __future__ import annotations
 
@@ -33,6 +33,7 @@ _KEYS = {
     "recreating": names.ANNOTATION_RECREATING,
     "setting": names.ANNOTATION_SETTING,
     "rotated": names.ANNOTATION_ROTATED,
+    "renewed": names.ANNOTATION_RENEWED,
     "deleted": names.ANNOTATION_DELETED,
     "applying": names.ANNOTATION_APPLYING,
     "exposed": exposure.ANNOTATION,

@@ -13,6 +13,7 @@ from mysqlops.objects import claims, pods, revisions
 from mysqlops.planning import (
     backup_state,
     belongings,
+    calm,
     certificate_state,
     member_conditions,
     order_state,
@@ -35,6 +36,7 @@ from mysqlops.planning.status import (
 
 Json = dict[str, Any]
 _SILENT_SECONDS = 30.0
+_LATE_SECONDS = 25.0  # after the moment until which a report said that the next one follows
 
 
 def judge(seen: Observed) -> Status:
@@ -76,7 +78,14 @@ def _awaited(seen: Observed, replicas: int) -> tuple[str, ...]:
 def _publication(pod: Json, now: datetime) -> Publication | None:
     """None if it is old, or from the future: with a wrong clock, its age is unknown."""
     published = last_words(pod)
-    return published if published is not None and abs(age(published, now)) <= _SILENT_SECONDS else None
+    if published is None or not -_SILENT_SECONDS <= age(published, now) <= _silent_after(published):
+        return None
+    return published
+
+
+def _silent_after(published: Publication) -> float:
+    """Calm members report rarely, and say so; anybody who may patch a pod may say anything."""
+    return _LATE_SECONDS + min(max(published.beat_seconds, calm.BEAT_SECONDS), calm.CALM_BEAT_SECONDS)
 
 
 def last_words(pod: Json) -> Publication | None:

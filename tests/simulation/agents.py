@@ -176,7 +176,7 @@ class Agent:
         world, containers = self._world, self._containers
         me = settings.Settings(world.name, world.namespace, containers.name, containers.uid)
         clock = world.clock_of(containers.node)
-        api = AgentApi(world.api, world.before_call, world.after_call)
+        api = AgentApi(world.api, world.before_call, world.after_call, world.watching)
         own = OwnPod(me, world, containers)
         around = Around(api, me, clock)
         server = member.Member(own)

@@ -7,6 +7,7 @@ random number or waits; the order of everything is the order of creation, or of 
 from __future__ import annotations
 
 import builtins
+from collections import deque
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -21,6 +22,7 @@ _UPDATER = "mysqlops"  # who sends no field manager is known by its user agent
 _ANYTIME = frozenset({"Lease"})  # a PUT of these makes the object if there is none, and must name a resourceVersion
 _WITHOUT_NAMESPACE = frozenset({"Namespace", "Node", "StorageClass"})
 _ORPHAN = "orphan"
+_WATCHED, _KEPT = ("Pod", "Lease"), 500  # of these kinds the last changes
 # What readers share instead of getting copies: most of what is read.
 _FROZEN = {"Pod": ("metadata", "spec", "status"), "StatefulSet": ("spec", "status")}
 
@@ -54,6 +56,8 @@ class ApiServer:
         self._cache: Table | None = None
         self._news = 0  # grows with each change that a controller may look at
         self._settled: dict[tuple[str, ...], int] = {}
+        self._frozen_at: int | None = None
+        self._changes: dict[str, deque[tuple[int, str, Json]]] = {kind: deque(maxlen=_KEPT) for kind in _WATCHED}
 
     # Reading
 
@@ -88,9 +92,27 @@ class ApiServer:
     def freeze_cache(self) -> None:
         """From now on cached lists answer what was there now, as a second API server with a watch that hangs."""
         self._cache = {kind: dict(table) for kind, table in self._tables.items()}
+        self._frozen_at = self._version
 
     def thaw_cache(self) -> None:
-        self._cache = None
+        self._cache = self._frozen_at = None
+
+    def version(self, *, cached: bool = False) -> int:
+        """Of the newest object that a list shows."""
+        return self._frozen_at if cached and self._frozen_at is not None else self._version
+
+    def has_changed(self, kind: str, since: int) -> bool:
+        """Whether a watch has something to show."""
+        kept, until = self._changes[kind], self.version(cached=True)
+        return bool(kept) and since < min(kept[-1][0], until)
+
+    def changes(self, kind: str, since: int) -> builtins.list[tuple[int, str, Json]]:
+        """What a watch shows after that version: as much as the cache has. Raises KubeError if that is no longer
+        kept."""
+        kept, until = self._changes[kind], self.version(cached=True)
+        if len(kept) == _KEPT and kept[0][0] > since + 1:
+            raise errors.KubeError(f"WATCH {kind}: 410 too old resource version: {since}")
+        return [(version, event, objects.copied(thing)) for version, event, thing in kept if since < version <= until]
 
     # Writing
 
@@ -265,6 +287,8 @@ class ApiServer:
 
     def _tell(self, event: str, thing: Json, *, is_news: bool = True) -> None:
         self._news += is_news
+        if thing["kind"] in _WATCHED:
+            self._changes[thing["kind"]].append((self._version, event, thing))
         if self.on_change is not None:
             self.on_change(event, thing, is_news)
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import builtins
 import re
-from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache, partial
 from typing import Any, TypeVar
 from urllib.parse import parse_qs, unquote
 
@@ -18,7 +18,7 @@ from mysqlops.core import kube_status
 from mysqlops.kube import attach, client
 from mysqlops.kube import exec as kube_exec
 from mysqlops.kube.guard import Guard
-from tests.simulation import preconditions
+from tests.simulation import objects, preconditions
 from tests.simulation.apiserver import ApiServer
 
 Json = dict[str, Any]
@@ -26,6 +26,7 @@ T = TypeVar("T")
 # Called with a short text such as "PATCH Pod mysql-0": may switch actors, wait, raise Unreachable, or kill the caller.
 Hook = Callable[[str], None]
 RunIn = Callable[[str, str, Sequence[str], float], kube_exec.Output]
+Wait = Callable[[], bool]  # until the next look; False if the watch is over
 Logs = Callable[[str, str, int], str]
 _KIND_OF = {(prefix.split("/", 2)[2], plural): kind for kind, (prefix, plural, _) in client._KINDS.items()}
 _PATH = re.compile(r"^/apis?/(v1|[^/]+/[^/]+)(?:/namespaces/[^/]+)?/([^/]+)(?:/([^/]+))?$")
@@ -74,7 +75,35 @@ class _Wire:
             return self.send(f"GET {kind} {name}", lambda: self._server.get(kind, name))
         selector, cached = query.get("labelSelector", ""), query.get("resourceVersion") == "0"
         text = f"LIST {kind} {selector}".rstrip()
-        return {"items": self.send(text, lambda: self._server.list(kind, selector, cached=cached))}
+
+        def effect() -> Json:
+            version = {"resourceVersion": str(self._server.version(cached=cached))}
+            return {"items": self._server.list(kind, selector, cached=cached), "metadata": version}
+
+        return self.send(text, effect)
+
+    def watch(self, path: str, query: Mapping[str, str], wait: Wait) -> Iterator[Json]:
+        """As long as `wait` says; an event is one more message that may not arrive."""
+        kind, _ = _target(path)
+        only = query.get("fieldSelector", "").removeprefix("metadata.name=")
+        selects = objects.selects(query.get("labelSelector", ""))
+        text = f"WATCH {kind} {only}".rstrip()
+
+        def begin() -> tuple[int, list[Json]]:
+            if version := query.get("resourceVersion"):
+                return int(version), []
+            found = self._server.peek(kind, only)
+            return self._server.version(), [found] if found else []
+
+        at, first = self.send(text, begin)
+        yield from ({"type": "ADDED", "object": objects.copied(thing)} for thing in first)
+        while wait():
+            if not self._server.has_changed(kind, at):
+                continue
+            for version, event, thing in self.send(f"EVENT {kind}", partial(self._server.changes, kind, at)):
+                at = version
+                if only in ("", thing["metadata"]["name"]) and selects(objects.labels_of(thing)):
+                    yield {"type": event, "object": thing}
 
     def create(self, path: str, body: Json, query: Mapping[str, str]) -> Json:
         kind, _ = _target(path)
@@ -121,9 +150,21 @@ class _Wire:
 class AgentApi(api.Api):
     """What an agent has of mysqlops/agent/api.py."""
 
-    def __init__(self, server: ApiServer, before: Hook = nothing, after: Hook = nothing) -> None:
+    def __init__(
+        self,
+        server: ApiServer,
+        before: Hook = nothing,
+        after: Hook = nothing,
+        wait: Callable[[float], Wait] | None = None,
+    ) -> None:
         self.namespace = server.namespace
         self._wire = _Wire(server, before, after)
+        self._wait = wait
+
+    def watch(self, group: str, kind: str, query: Mapping[str, str], *, seconds: float) -> Iterator[Json]:
+        if self._wait is None:
+            raise errors.Forbidden(f"WATCH {kind}: nobody waits here")
+        return self._wire.watch(self._path(group, kind), query, self._wait(seconds))
 
     def _call(self, method: str, path: str, body: Json | None = None, kind: str = "application/json") -> Json:
         bare, _, text = path.partition("?")

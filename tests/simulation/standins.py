@@ -18,7 +18,7 @@ from mysqlops.agent import api, loop, publisher
 from mysqlops.core import group, gtid, names, publication, view
 from mysqlops.kube import client
 from mysqlops.operations import bundle, lock
-from mysqlops.planning import failing_applier, membership, recovery, stale_clients, standing, verdict
+from mysqlops.planning import calm, failing_applier, membership, recovery, stale_clients, standing, verdict
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -31,6 +31,7 @@ _NOTE_OF = group.note_of
 _LOAD = lru_cache(maxsize=512)(publication.load)
 _NOTE = lru_cache(maxsize=512)(lambda text: _NOTE_OF({names.ANNOTATION_GROUP: text} if text is not None else {}))
 _UNION = lru_cache(maxsize=4096)(gtid.GtidSet.union)
+_CALM_SECONDS = 10.0  # worlds are short
 # Values that are made in each turn of an agent.
 _HOT = (
     *(publication.Publication, view.ServerView, view.GroupMember, view.GroupRecord, view.Peer, group.Note),
@@ -120,6 +121,7 @@ def stand_ins(world: World, seed: int) -> Iterator[None]:
     replaced += world.signers.stand_ins()
     replaced += [(gtid.GtidSet, "parse", _PARSE), (gtid.GtidSet, "union", _UNION)]
     replaced += [(group, "note_of", lambda annotations: _NOTE(annotations.get(names.ANNOTATION_GROUP)))]
+    replaced += [(calm, "CALM_SECONDS", _CALM_SECONDS)]
     replaced += [(owner, "load", _LOAD) for owner in (publication, recovery, verdict)]
     replaced += [*_INITS, *_REPLACES, *_REMEMBERED, *_QUOTES]
     if hasattr(lock, "os"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from functools import partial
 from typing import Any
 
 import pytest
@@ -148,3 +149,64 @@ def test_nothing_goes_to_a_network() -> None:
         }
         assert users - {"__init__", "_send", "_send_again_if_closed"} == replaced, real
         assert replaced <= vars(fake).keys()
+
+
+def _watched(server: Simulated, turns: list[Any]) -> AgentApi:
+    """A client whose watches look as often as `turns` says, and do that before each look."""
+
+    def wait() -> bool:
+        if not turns:
+            return False
+        turns.pop(0)()
+        return True
+
+    return AgentApi(server, wait=lambda seconds: wait)
+
+
+def test_a_watch_shows_what_came_after_the_list_and_nothing_while_the_cache_stands_still() -> None:
+    server = Simulated()
+    server.create("Pod", _pod("one"))
+    label = {"metadata": {"labels": {"role": "primary"}}}
+    turns = [
+        lambda: server.create("Pod", _pod("two")),
+        server.freeze_cache,
+        lambda: server.merge_patch("Pod", "one", label),
+        lambda: server.create("Pod", _pod("other") | {"metadata": {"name": "other", "labels": {"app": "y"}}}),
+        server.thaw_cache,
+        lambda: server.delete("Pod", "two"),
+    ]
+    agent = _watched(server, turns)
+    listed, version = agent.listed("v1", "pods", "app=x")
+    query = {"labelSelector": "app=x", "resourceVersion": version}
+    seen = [
+        (event["type"], event["object"]["metadata"]["name"], len(turns))
+        for event in agent.watch("v1", "pods", query, seconds=300.0)
+    ]
+    assert [one["metadata"]["name"] for one in listed] == ["one"]
+    assert seen == [("ADDED", "two", 5), ("MODIFIED", "one", 1), ("DELETED", "two", 0)]
+
+
+def test_a_watch_of_one_object_first_shows_it() -> None:
+    server = Simulated()
+    server.create("Lease", manifests.lease("one"))
+    server.create("Lease", manifests.lease("other"))
+    change = {"spec": {"holderIdentity": "you"}}
+    turns = [partial(server.merge_patch, "Lease", name, change) for name in ("other", "one")]
+    agent = _watched(server, turns)
+    query = {"fieldSelector": "metadata.name=one"}
+    events = list(agent.watch("coordination.k8s.io/v1", "leases", query, seconds=300.0))
+    assert [event["type"] for event in events] == ["ADDED"] + ["MODIFIED"] * (len(events) - 1)
+    assert {event["object"]["metadata"]["name"] for event in events} == {"one"}
+    assert events[-1]["object"]["spec"]["holderIdentity"] == "you"
+
+
+def test_a_watch_from_a_version_that_is_no_longer_kept_ends() -> None:
+    server = Simulated()
+    server.create("Pod", _pod("one"))
+    agent = _watched(server, [lambda: None])
+    _, version = agent.listed("v1", "pods", "app=x")
+    for number in range(600):
+        server.merge_patch("Pod", "one", {"metadata": {"labels": {"number": str(number)}}})
+    query = {"labelSelector": "app=x", "resourceVersion": version}
+    with pytest.raises(errors.KubeError, match="too old"):
+        list(agent.watch("v1", "pods", query, seconds=300.0))

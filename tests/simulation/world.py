@@ -29,6 +29,7 @@ Json = dict[str, Any]
 NAME, NAMESPACE = "mysql", "db"
 _CLIENT_SECONDS = (0.4, 2.0)
 _CLASS = {"kind": "StorageClass", "provisioner": "local", "allowVolumeExpansion": True}
+_RESTING_WORLDS, _RESTS, _REST_SECONDS = 3, 0.1, (20.0, 60.0)  # idle members report rarely
 _SCRAPED_WORLDS, _SCRAPE_SECONDS = 4, 15.0  # every fourth world: a scrape makes the agents read a lot
 _CHANGES = ("CREATE", "APPLY", "PUT", "PATCH", "DELETE")
 
@@ -38,6 +39,7 @@ class World(mysqld.Around):
 
     name, namespace = NAME, NAMESPACE
     has_target = True  # of backups
+    late = 0.01  # of the looks of a watch
 
     def __init__(self, seed: int) -> None:
         self.scheduler = Scheduler(seed)
@@ -53,6 +55,7 @@ class World(mysqld.Around):
         self.api_cut: set[str] = set()  # pods, or "cli"
         self.cuts: set[frozenset[str]] = set()  # pairs of pods whose servers do not reach each other
         self.is_changed = True
+        self.rests = seed % _RESTING_WORLDS == 0
         self.kubelet = kubelet.Kubelet(self)
         self.ledger = Ledger(self)
         self.traps = Traps(self)
@@ -199,6 +202,17 @@ class World(mysqld.Around):
             self.scheduler.pause(self.random.uniform(0.5, 3.0))
             raise errors.Unreachable("the answer was lost")
 
+    def watching(self, seconds: float) -> Callable[[], bool]:
+        """How a watch waits for what it shows, which comes within a second, and sometimes much later."""
+        until = self.now() + seconds
+
+        def wait() -> bool:
+            is_late = self.random.random() < self.late
+            self.scheduler.pause(self.random.uniform(2.0, 20.0) if is_late else self.random.uniform(0.2, 1.2))
+            return self.now() < until
+
+        return wait
+
     def before_statement(self, text: str) -> None:
         self.traps.reached(self.scheduler.running().process, text)
 
@@ -215,7 +229,8 @@ class World(mysqld.Around):
 
     def _client(self) -> None:
         self.ledger.write()
-        self.scheduler.after(self.random.uniform(*_CLIENT_SECONDS), self._client)
+        rests = self.rests and self.random.random() < _RESTS
+        self.scheduler.after(self.random.uniform(*(_REST_SECONDS if rests else _CLIENT_SECONDS)), self._client)
 
     def _scrape(self) -> None:
         self.kubelet.scrape()

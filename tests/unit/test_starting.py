@@ -113,12 +113,28 @@ def test_the_lease_is_taken_after_whatever_takes_its_time(world: World) -> None:
 
     def late() -> None:
         holders.append(world.holder())
-        for pod in ("mysql-1", "mysql-2"):
-            world.show(pod, 3)
+        for beat in (3, 4):  # the publisher goes on looking
+            for pod in ("mysql-1", "mysql-2"):
+                world.show(pod, beat)
+            world.sight.look()
 
     world.meanwhile = late
     assert world.form() == [""]
     assert (holders, world.holder()) == (["mysql-1"], "mysql-0")
+
+
+def test_a_beat_after_a_minute_without_looks_forms_no_group(world: World) -> None:
+    """The other may have ended right after it; the next try sees the next beat."""
+    world.prepares_seconds = 70.0
+
+    def late() -> None:
+        for pod in ("mysql-1", "mysql-2"):
+            world.show(pod, 3)
+
+    world.meanwhile = late
+    with pytest.raises(errors.Conflict, match="what mysql-1 holds is not known"):
+        world.form()
+    assert world.holder() == "mysql-1"
 
 
 def test_an_agent_that_was_paused_with_the_lease_looks_again(world: World) -> None:
