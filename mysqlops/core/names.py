@@ -31,9 +31,7 @@ ANNOTATION_STOPPED = f"{DOMAIN}/stopped"  # on the Lease: JSON, what `stop` foun
 ANNOTATION_RESTARTING = f"{DOMAIN}/restarting"  # on the Lease: JSON, the pods that `restart` is to replace
 ANNOTATION_REBUILDING = f"{DOMAIN}/rebuilding"  # on the Lease: JSON, member -> replaced claim (planning/member.py)
 ANNOTATION_FILLING = f"{DOMAIN}/filling"  # on the Lease: JSON, member -> backup that fills its volume before it starts
-ANNOTATION_RECREATING = (
-    f"{DOMAIN}/recreating"  # on the Lease: JSON, of the StatefulSet that replaces another; on a parked one: its members
-)
+ANNOTATION_RECREATING = f"{DOMAIN}/recreating"  # on the Lease: JSON, what replaces the StatefulSet; else its members
 ANNOTATION_SETTING = f"{DOMAIN}/setting"  # on the Lease: JSON, variables that are set live and not verified yet
 ANNOTATION_APPLYING = f"{DOMAIN}/applying"  # on the Lease: JSON, the verb that `apply` is running
 ANNOTATION_DELETED = f"{DOMAIN}/deleted"  # on the Lease: JSON, who deleted the cluster and kept its data, and when
