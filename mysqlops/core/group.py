@@ -38,7 +38,7 @@ class Note:
     joining: Mapping[str, str] = field(default_factory=dict)
     joins: str = "0"  # grows with each joining member: a decision on an older note must be made again
     outcasts: Mapping[str, str] = field(default_factory=dict)
-    began_with: str = ""  # a GTID set; empty: unknown
+    began_with: str | None = None  # a GTID set; None: unknown, as of an older agent. An empty one is known
     elsewhere: Mapping[str, str] = field(default_factory=dict)
     shared: Mapping[str, str] = field(default_factory=dict)  # pod -> a GTID set; most outcasts have no entry
     garbled: bool = False  # the annotation is unreadable, so the expected members are unknown
@@ -153,7 +153,7 @@ def _without(members: Mapping[str, str], left: Mapping[str, str]) -> dict[str, s
 
 
 def dump(record: Note | GoOnWithout) -> str:
-    values = {key: value for key, value in asdict(record).items() if key != "garbled"}
+    values = {key: value for key, value in asdict(record).items() if key != "garbled" and value is not None}
     return json.dumps(values, sort_keys=True, separators=(",", ":"))
 
 

@@ -56,8 +56,10 @@ def _only_there(pod: str, server: view.ServerView, note: group.Note) -> gtid.Gti
 
 def _marked(pod: str, server_uuid: str, note: group.Note) -> group.Note | None:
     """None where an older agent formed the cluster's group: it did not note what it began with."""
+    if note.began_with is None:
+        return None
     marked = note.with_outcasts(note.outcasts, {**note.elsewhere, pod: server_uuid})
-    return replace(marked, shared={**marked.shared, pod: note.began_with}) if note.began_with else None
+    return replace(marked, shared={**marked.shared, pod: note.began_with})
 
 
 def _stay_out(pod: str, server: view.ServerView, record: view.GroupRecord, why: str) -> StayOut:

@@ -61,6 +61,17 @@ def test_where_an_older_agent_did_not_note_what_it_began_with_nobody_is_barred()
     assert isinstance(outside(NOTED, LEADS), member_actions.Join)
 
 
+def test_a_group_that_began_with_nothing_is_not_one_of_which_nothing_is_known() -> None:
+    """A cluster may lose its power before anybody writes: then all that a member of another group has is from there."""
+    note = group.forming(group.Note(members=LAST_VIEW), None, "mysql-1", "u1", "")
+    assert group.note_of({names.ANNOTATION_GROUP: group.dump(note)}).began_with == ""
+    assert group.note_of({names.ANNOTATION_GROUP: group.dump(group.Note(members=LAST_VIEW))}).began_with is None
+    began = replace(NOTED, note=replace(NOTED.note, began_with=""))
+    action = in_group(stray(), began)
+    assert isinstance(action, member_actions.NoteOrigin)
+    assert action.wanted.shared == {"mysql-0": ""}
+
+
 def test_until_the_other_group_is_noted_it_waits_rather_than_leave() -> None:
     """Whoever took the Lease may die before it forms a group: then this one goes on, with all that it has."""
     note = group.Note(members=LAST_VIEW, began_with=UP_TO_9, elsewhere={"mysql-0": "u0"}, shared={"mysql-0": UP_TO_9})
