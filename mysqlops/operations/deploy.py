@@ -122,8 +122,16 @@ def check(session: Session, spec: ClusterSpec) -> None:
 
 
 def apply(session: Session, spec: ClusterSpec, chosen: Collection[str] | None = None) -> Plan:
-    """Do everything up to the start of the members, holding the cluster's lock; the steps done. Raises Refused."""
-    wanted, plan = prepare(session.client, spec, chosen)
+    """Do everything up to the start of the members, holding the cluster's lock; the steps done. Raises Refused.
+
+    A missing Lease is created even if the rest is refused: without it no member may form the group, and the verb that
+    would end the refusal waits for one."""
+    try:
+        wanted, plan = prepare(session.client, spec, chosen)
+    except errors.Refused:
+        if observe.running(session.client, spec.name) is not None:
+            make_lease(session, spec.name)
+        raise
     pinned = try_images(session, spec, wanted, plan)
     if pinned != spec:
         plan = prepare(session.client, pinned, chosen)[1]
@@ -179,6 +187,7 @@ def make_lease(session: Session, name: str) -> None:
     )
     session.client.apply(lease)
     _note_formed(session, lease)
+    session.progress.say(f"created Lease {names.group_lease(name)}, which somebody had deleted")
 
 
 def _note_formed(session: Session, lease: Json) -> None:

@@ -257,4 +257,16 @@ CASES = (
         "not writable",
         (Event(60.2, "verb", 1, 12.4, "config-shut-out-static"), Event(102.1, "replicas", 1, 17.6)),
     ),
+    Case(
+        "deploy-that-refuses-brings-the-lease-back",  # my.cnf waits for a whole group, and the group for its Lease
+        "all",
+        1060025,
+        "not writable",
+        (
+            Event(55.9, "lose-node", 1, 27.9),
+            Event(59.0, "verb", 1, 14.2, "resize"),
+            Event(66.1, "delete-lease", 1, 1.6),
+            Event(104.7, "lose-node", 0, 4.0),
+        ),
+    ),
 )

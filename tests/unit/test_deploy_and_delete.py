@@ -255,3 +255,19 @@ def test_a_conflict_of_a_deploy_names_the_next_step(monkeypatch: pytest.MonkeyPa
         with pytest.raises(errors.Conflict) as error:
             deploy.execute(session, plan)
         assert hint in str(error.value.hint)
+
+
+def test_a_lease_that_is_missing_is_made_even_if_the_rest_is_refused() -> None:
+    """Without it no member forms the group, and `upgrade`, which the refusal names, waits for one."""
+    cluster = Cluster(3)
+    session = cluster.session()
+    for made in deploy.objects(ClusterSpec(NAME, "db")):
+        session.client.apply(made)
+    cluster.store.objects["ConfigMap", names.config_map(NAME)]["data"]["my.cnf"] = "[mysqld]\nmax_connections = 7\n"
+    del cluster.store.objects["Lease", names.group_lease(NAME)]
+    for _ in range(2):
+        with pytest.raises(errors.Refused) as caught:
+            deploy.apply(session, ClusterSpec(NAME, "db"))
+        assert "changed-object" in {one.code for one in caught.value.reasons}
+    assert ("Lease", names.group_lease(NAME)) in cluster.store.objects
+    assert sum("created Lease" in line for line in cluster.said) == 1
