@@ -48,16 +48,14 @@ class Api:
         return self._call("GET", self._path(group, kind, name))
 
     def list(self, group: str, kind: str, selector: str, *, cached: bool = True) -> list[Json]:
+        return self.listed(group, kind, selector, cached=cached)[0]
+
+    def listed(self, group: str, kind: str, selector: str, *, cached: bool = True) -> tuple[builtins.list[Json], str]:
+        """A list, and the version from which a watch continues."""
         # resourceVersion=0 reads the API server's cache: a storm of agents after an outage never reaches etcd. Without
         # it, the list is as new as the last write.
         query = urlencode({"labelSelector": selector} | ({"resourceVersion": "0"} if cached else {}))
         path = self._path(group, kind)
-        return kube_status.items(f"GET {path}", self._call("GET", f"{path}?{query}"))
-
-    def listed(self, group: str, kind: str, selector: str) -> tuple[builtins.list[Json], str]:
-        """A list from the API server's cache, and the version from which a watch continues."""
-        path = self._path(group, kind)
-        query = urlencode({"labelSelector": selector, "resourceVersion": "0"})
         found = self._call("GET", f"{path}?{query}")
         version: str = (found.get("metadata") or {}).get("resourceVersion", "")
         return kube_status.items(f"GET {path}", found), version

@@ -15,7 +15,6 @@ _KINDS: Mapping[int, type[errors.KubeError]] = {
     403: errors.Forbidden,
     404: errors.NotFound,
 }
-_OF_METADATA = "PartialObjectMetadataList"
 
 METADATA_LIST = "PartialObjectMetadataList"
 
@@ -42,9 +41,6 @@ def items(call: str, found: Mapping[str, Any]) -> list[dict[str, Any]]:
     if found.get("kind") == METADATA_LIST and found.get("items", "") is None:
         return []
     listed = found.get("items")
-    # Of metadata alone, the API server writes an empty list as null.
-    if listed is None and "items" in found and found.get("kind") == _OF_METADATA:
-        return []
     if not isinstance(listed, list) or not all(isinstance(item, dict) for item in listed):
         raise errors.KubeError(f"{call}: the response is not a list")
     return listed

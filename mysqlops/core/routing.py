@@ -52,11 +52,9 @@ def role_selected(selector: Mapping[str, str]) -> str:
     return names.ROLE_REPLICA if names.LABEL_READS in selector else selector.get(names.LABEL_ROLE, "")
 
 
-def may_select_reads(service: Mapping[str, Any] | None, pods: Sequence[Mapping[str, Any]], agent: str) -> bool:
-    """Whether NAME-replicas may select by the label of its own: it does already, or every pod has that agent, and each
-    replica the label. Agents of older releases do not set it, and an admission policy may refuse it."""
-    if service is None or names.LABEL_READS in (service["spec"].get("selector") or {}):
-        return True
+def carry_reads(pods: Sequence[Mapping[str, Any]], agent: str) -> bool:
+    """Whether NAME-replicas may select by the label of its own: every pod has that agent, and each replica the label.
+    Agents of older releases do not set it, and an admission policy may refuse it."""
     return bool(pods) and all(_has_agent(pod, agent) and not _lacks_label(pod) for pod in pods)
 
 

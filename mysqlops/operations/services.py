@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from mysqlops import errors
-from mysqlops.core import ownership
 from mysqlops.objects import drift
-from mysqlops.operations import deploy, observe
+from mysqlops.operations import deploy, observe, own
 from mysqlops.operations.session import Session
 
 
@@ -14,10 +13,8 @@ def refresh(session: Session, name: str) -> None:
     running = observe.must_run(session.client, name)
     for manifest in deploy.objects(running.spec, running.in_use):
         service = manifest["metadata"]["name"]
-        found = session.client.find("Service", service) if manifest["kind"] == "Service" else None
-        if found is None or ownership.stranger(manifest, found):
-            continue
-        if drift.differences(manifest, found):
+        found = own.find(session.client, "Service", service, name) if manifest["kind"] == "Service" else None
+        if found is not None and drift.differences(manifest, found):
             try:
                 session.client.apply(manifest)
             except errors.Conflict as conflict:

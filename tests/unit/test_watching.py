@@ -34,7 +34,7 @@ class Watched(Api):
         self.pods, self.events = listed, events
         self.queries: list[Mapping[str, str]] = []
 
-    def listed(self, group: str, kind: str, selector: str) -> tuple[list[Json], str]:
+    def listed(self, group: str, kind: str, selector: str, *, cached: bool = True) -> tuple[list[Json], str]:
         return self.pods, "7"
 
     def watch(self, group: str, kind: str, query: Mapping[str, str], *, seconds: float) -> Iterator[Json]:
