@@ -10,10 +10,11 @@ from mysqlops.agent import pod, rotation
 from mysqlops.clock import Clock, Task
 from mysqlops.core import activity, names, view
 from mysqlops.mysql import accounts, clone, connect, group_replication, sessions, write_gap, zones
-from mysqlops.planning import standing
+from mysqlops.planning import newcomer, obituary, standing
 
 # After this time, open transactions are rolled back: an idle one would block a stopping pod without end.
 HAND_OVER_SECONDS = 10
+_ASK_SECONDS = 1.0
 
 
 class Member:
@@ -39,10 +40,26 @@ class Member:
         is asked once everything else is done, which may take as long as the disk likes."""
         self._start([self._me.host(self._me.ordinal)], group_name, permit)
 
-    def join(self, seeds: Sequence[str], group_name: str) -> None:
-        """Join the group of this name (empty: the Secret's) through these pods."""
+    def join(self, seeds: Sequence[str], group_name: str, ask: Sequence[str] = ()) -> None:
+        """Join the group of this name (empty: the Secret's) through these pods, as a member that is new to it if those
+        to ask say so. Raises StepFailed while one of them counts this member's previous incarnation."""
         hosts = [self._me.host(names.ordinal_of(pod)) for pod in seeds if pod != self._me.pod]
-        self._start(hosts, group_name)
+        group_name = group_name or self._pod.group_name()
+        self._start(hosts, group_name, is_unknown=self._is_unknown(ask, group_name))
+
+    def _is_unknown(self, ask: Sequence[str], group_name: str) -> bool:
+        with self.connect() as server:
+            if not obituary.is_tried(str(server.scalar("SELECT @@version"))):
+                return False
+        answers: dict[str, tuple[str, ...]] = {}
+        for other in (*ask, *ask):  # a second time for who did not answer
+            if other != self._me.pod and self._pod.group_address(other) not in answers:
+                with contextlib.suppress(errors.MysqlError):
+                    answers[self._pod.group_address(other)] = self._pod.counted_by(other, group_name, _ASK_SECONDS)
+        found = newcomer.verdict(self._pod.group_address(self._me.pod), answers)
+        if found is newcomer.Verdict.COUNTED:
+            raise errors.StepFailed("the group still counts this member's previous incarnation: looking again")
+        return found is newcomer.Verdict.UNKNOWN
 
     def clear_bootstrap(self) -> None:
         with self.connect() as server:
@@ -137,12 +154,21 @@ class Member:
         with self.connect() as server:
             return sessions.transactions(server)
 
-    def _start(self, seeds: list[str], group_name: str, permit: Callable[[], None] | None = None) -> None:
+    def _start(
+        self,
+        seeds: list[str],
+        group_name: str,
+        permit: Callable[[], None] | None = None,
+        *,
+        is_unknown: bool = False,
+    ) -> None:
         login = self._pod.login(names.USER_REPLICATION, names.KEY_REPLICATION_PASSWORD)
         group_name = group_name or self._pod.group_name()
         rotation.admit(self._pod, seeds if permit is None else ())
         with self.connect() as server:
             self.provide_zones(server)
+            if is_unknown:
+                group_replication.respell_address(server)
             group_replication.start(
                 server,
                 login,

@@ -88,11 +88,22 @@ class Pod:
 
     def ask_to_remove(self, witness: str, group_name: str, seconds: float) -> xcom.Answer:
         """Ask another pod to have this one removed from the group; raises MysqlError, ConfigError."""
+        own = self.group_address(self.me.pod)
+        return group_channel.ask_to_remove(self._peer(witness), group_name, own, clock=SystemClock(), seconds=seconds)
+
+    def counted_by(self, other: str, group_name: str, seconds: float) -> tuple[str, ...]:
+        """The addresses of all whom the group counts, as another pod knows it; raises MysqlError, ConfigError."""
+        return group_channel.addresses(self._peer(other), group_name, clock=SystemClock(), seconds=seconds)
+
+    def group_address(self, pod: str) -> str:
+        """By which the group knows a member, but for capitals."""
+        return f"{self.me.host(names.ordinal_of(pod))}:{names.PORT_MYSQL}"
+
+    def _peer(self, pod: str) -> group_channel.Peer:
         login = self.login(names.USER_REPLICATION, names.KEY_REPLICATION_PASSWORD)
-        host = self.me.host(names.ordinal_of(witness))
-        peer = group_channel.Peer(host, replace(login, ca_file=str(settings.TLS / "ca.crt")))
-        own = f"{self.me.host(self.me.ordinal)}:{names.PORT_MYSQL}"
-        return group_channel.ask_to_remove(peer, group_name, own, clock=SystemClock(), seconds=seconds)
+        return group_channel.Peer(
+            self.me.host(names.ordinal_of(pod)), replace(login, ca_file=str(settings.TLS / "ca.crt"))
+        )
 
     def server_of(self, pod: str) -> connect.Server:
         """Connect to another member as members do among themselves; raises MysqlError, ConfigError."""

@@ -35,7 +35,7 @@ class Starting:
             case member_actions.FormGroup():
                 self.form(action, situation, server)
             case member_actions.Join():
-                self.join(action.seeds or self._everybody(), server)
+                self.join(action.seeds or self._everybody(), server, action.seeds)
             case member_actions.Clone():
                 self.copy(action.donor, server)
             case member_actions.Apply():
@@ -66,9 +66,9 @@ class Starting:
         if self._clock.monotonic() - decided_on.read_at > _DECISION_SECONDS:
             raise errors.Conflict("the decision to form the group is too old: looking again")
 
-    def join(self, seeds: Sequence[str], server: view.ServerView) -> None:
-        """Record that this member may be in the group from now on, then join it."""
-        self._member.join(seeds, self._note_joining(server).name)
+    def join(self, seeds: Sequence[str], server: view.ServerView, ask: Sequence[str] = ()) -> None:
+        """Record that this member may be in the group from now on, then join it. Those to ask are known to be in it."""
+        self._member.join(seeds, self._note_joining(server).name, ask)
 
     def copy(self, donor: str, server: view.ServerView) -> None:
         """Record the same before cloning: this data directory is then not an outcast's, whatever it holds."""

@@ -1,16 +1,22 @@
 """A group's own channel (communication stack MYSQL): a TLS connection of the replication account that speaks XCom's
-protocol. Used for one request, to remove a dead member (docs/adr/0037). Reads no more than one reply, and ends by its
-deadline however slowly the peer sends.
+protocol. Used to ask whom the group counts, and to remove a dead member (docs/adr/0037, 0062). Reads no more than the
+replies, and ends by its deadline however slowly the peer sends.
 """
 
 from __future__ import annotations
 
+import contextlib
 import socket
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 
 from mysqlops import errors
 from mysqlops.clock import Clock
+from mysqlops.core import group_address
 from mysqlops.mysql import connect, xcom
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -23,13 +29,28 @@ class Peer:
 
 
 def ask_to_remove(peer: Peer, group_name: str, address: str, *, clock: Clock, seconds: float) -> xcom.Answer:
-    """Ask a member to have `address` removed from its group; raises MysqlError, before anything is asked if it speaks
-    another version of the protocol. The removal takes effect once a majority of the group has agreed."""
+    """Ask a member to have `address`, in whatever capitals, removed from its group; raises MysqlError, before anything
+    is asked if it speaks another version of the protocol. The removal takes effect once a majority has agreed."""
+    with _open(peer, clock, seconds) as channel:
+        found = [one for one in channel.addresses(group_name) if group_address.is_same(one, address)]
+        return channel.remove(group_name, found[0]) if found else xcom.Answer.FAIL
+
+
+def addresses(peer: Peer, group_name: str, *, clock: Clock, seconds: float) -> tuple[str, ...]:
+    """Of all whom that member's latest configuration of the group counts, also of the dead; raises MysqlError."""
+    with _open(peer, clock, seconds) as channel:
+        return channel.addresses(group_name)
+
+
+@contextlib.contextmanager
+def _open(peer: Peer, clock: Clock, seconds: float) -> Iterator[Channel]:
     until = clock.monotonic() + seconds
     server = connect.connect_tcp(peer.host, peer.login, port=peer.port, timeout_seconds=seconds)
     try:
         with server.switch(xcom.COMMAND) as stream:
-            return Channel(stream, clock, until).ask(group_name, address)
+            channel = Channel(stream, clock, until)
+            channel.agree()
+            yield channel
     except OSError as error:
         raise errors.ConnectFailed(f"{peer.host}: the group's channel: {error}") from error
     finally:
@@ -42,16 +63,20 @@ class Channel:
     def __init__(self, stream: socket.socket, clock: Clock, until: float) -> None:
         self._stream, self._clock, self._until = stream, clock, until
 
-    def ask(self, group_name: str, address: str) -> xcom.Answer:
+    def agree(self) -> None:
         self._send(xcom.version_request())
         if not xcom.is_agreed(self._read(xcom.HEADER_BYTES)):
             raise OSError("the peer speaks another version of the protocol, so it was not asked")
-        self._send(xcom.removal(group_name, address))
-        size = xcom.reply_bytes(self._read(xcom.HEADER_BYTES))
-        answer = None if size is None else xcom.answer(self._read(size))
-        if answer is None:
-            raise OSError("the reply is not understood")
-        return answer
+
+    def addresses(self, group_name: str) -> tuple[str, ...]:
+        return _understood(xcom.addresses(self._ask(xcom.listing(group_name)), group_name))
+
+    def remove(self, group_name: str, address: str) -> xcom.Answer:
+        return _understood(xcom.answer(self._ask(xcom.removal(group_name, address))))
+
+    def _ask(self, request: bytes) -> bytes:
+        self._send(request)
+        return self._read(_understood(xcom.reply_bytes(self._read(xcom.HEADER_BYTES))))
 
     def _send(self, data: bytes) -> None:
         self._limit()
@@ -72,3 +97,9 @@ class Channel:
         if left <= 0:
             raise TimeoutError("timed out")
         self._stream.settimeout(left)
+
+
+def _understood(found: T | None) -> T:
+    if found is None:
+        raise OSError("the reply is not understood")
+    return found

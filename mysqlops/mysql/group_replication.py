@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from mysqlops import errors
-from mysqlops.core import applier, instant, view
+from mysqlops.core import applier, group_address, instant, view
 from mysqlops.core.gtid import GtidSet
 from mysqlops.mysql import accounts, applier_thread, appliers, catching_up, clone, connect
 
@@ -171,6 +171,13 @@ def start(
     finally:
         with contextlib.suppress(errors.ConnectFailed):
             clear_bootstrap(server)
+
+
+def respell_address(server: connect.Server) -> None:
+    """Before `start`, and only if no member counts a previous incarnation of this one: the group itself would only
+    recognise that by the same address (core/group_address.py)."""
+    address, now = server.scalar("SELECT @@global.group_replication_local_address"), server.scalar("SELECT NOW(6)")
+    server.query("SET GLOBAL group_replication_local_address = %s", [group_address.respell(address, now.microsecond)])
 
 
 def soon_or_never(server: connect.Server) -> None:

@@ -1,5 +1,5 @@
-"""XCom's wire format, as far as one request needs it: remove a member from the group. Pure, and total: whatever a peer
-sends, it is understood or it is not.
+"""XCom's wire format, as far as two requests need it: list the members' addresses, and remove a member from the group.
+Pure, and total: whatever a peer sends, it is understood or it is not.
 
 The protocol is Group Replication's own and undocumented. Its source: xcom_vp.x and xcom_transport.h in
 plugin/group_replication/libmysqlgcs/src/bindings/xcom/xcom; the encoding is XDR (RFC 4506). This speaks one version of
@@ -13,7 +13,7 @@ from enum import Enum
 
 COMMAND = 0x21  # COM_SUBSCRIBE_GROUP_REPLICATION_STREAM: from here on the connection speaks XCom's protocol
 HEADER_BYTES = 12
-LONGEST_REPLY = 1024  # a reply has 128 bytes; nothing longer is read
+LONGEST_REPLY = 4096  # nine members of 253 bytes each, and 160 bytes; nothing longer is read
 
 _VERSION = 10  # x_1_9
 _HEADER = struct.Struct(">IIBHB")  # version, bytes of the body, kind, tag, unused
@@ -21,7 +21,7 @@ _MESSAGE, _VERSION_REQUEST, _VERSION_REPLY = 0, 1, 2
 _NEGOTIATING, _ASKING = 313, 666  # tags; any number
 _NOBODY = 0xFFFFFFFF
 _CLIENT_REPLY = 22
-_REMOVE = 15  # remove_node_type
+_REMOVE, _LIST = 15, 27  # remove_node_type, get_leaders_type: without a single leader, that is every member
 _EXPIRES_SECONDS = 13.0
 _PROPOSES_AND_LEARNS = 7  # services of a node
 _EVENT_HORIZON = 10  # the group's minimum, and its default
@@ -29,11 +29,13 @@ _EVENT_HORIZON = 10  # the group's minimum, and its default
 # struct pax_msg up to the request: to, from, group_id, max_synode, start_type, reply_to, proposal, op, synode,
 # msg_type, and whether there are receivers and a request. A synode is "IQI", a ballot "iI".
 _BEFORE = struct.Struct(">III IQI I iI iI I IQI I II")
-_OP, _RECEIVERS, _REQUEST = 11, 16, 17  # positions in it
+_GROUP, _OP, _RECEIVERS, _REQUEST = 3, 11, 16, 17  # positions in it; the group's is max_synode's
 # What follows the request: snap, gcs_snap, cli_err, force_delivery, refcnt, delivered_msg, event_horizon,
 # requested_synode_app_data, rd.
 _AFTER = struct.Struct(">II I I i IQI I I I")
 _ANSWER = 2
+# struct reply_data with leader_info: its kind, how many may lead, how many are preferred, how many lead.
+_LISTED = struct.Struct(">I I I I")
 # struct app_data: unique_id, group_id, lsn, app_key, consensus, expiry_time, notused, log_it, chosen, recover, c_t.
 _REQUESTED = struct.Struct(">IQI I Q IQI I d III I I")
 
@@ -58,15 +60,22 @@ def is_agreed(header: bytes) -> bool:
 
 def removal(group_name: str, address: str) -> bytes:
     """The request to remove whoever has that address ("host:port", as in group_replication_local_address)."""
-    group = group_hash(group_name)
-    requested = _REQUESTED.pack(0, 0, 0, group, 0, group, 0, 0, 0, _EXPIRES_SECONDS, 0, 0, 0, 0, _REMOVE)
     # Its uuid stays empty, which 9.7 takes for any: no table shows it. A node's versions go from 1 to ours.
     node = _opaque(address.encode()) + _opaque(b"") + struct.pack(">III", 1, _VERSION, _PROPOSES_AND_LEARNS)
+    return _request(group_name, _REMOVE, struct.pack(">I", 1) + node)
+
+
+def listing(group_name: str) -> bytes:
+    """The question which addresses the receiver's latest configuration of the group holds, dead members included."""
+    return _request(group_name, _LIST, b"")
+
+
+def _request(group_name: str, kind: int, what: bytes) -> bytes:
+    group = group_hash(group_name)
     body = (
         _BEFORE.pack(_NOBODY, _NOBODY, 0, 0, 0, 0, 0, 0, _NOBODY, -1, _NOBODY, 0, 0, 0, 0, 0, 0, 1)
-        + requested
-        + struct.pack(">I", 1)
-        + node
+        + _REQUESTED.pack(0, 0, 0, group, 0, group, 0, 0, 0, _EXPIRES_SECONDS, 0, 0, 0, 0, kind)
+        + what
         + struct.pack(">I", 0)
         # force_delivery = 0: set, the receiver would override the group's majority.
         + _AFTER.pack(0, 0, 0, 0, 0, 0, 0, 0, _EVENT_HORIZON, 0, 0)
@@ -96,6 +105,32 @@ def answer(body: bytes) -> Answer | None:
     after = _AFTER.unpack_from(body, at)
     code = after[_ANSWER]
     return Answer(code) if code in {known.value for known in Answer} else None
+
+
+def addresses(body: bytes, group_name: str) -> tuple[str, ...] | None:
+    """What the reply to `listing` lists; None if it is not such a reply, whole and nothing else, of that group."""
+    start = _BEFORE.size + _AFTER.size
+    if len(body) < start + _LISTED.size:
+        return None
+    found, after = _BEFORE.unpack_from(body), _AFTER.unpack_from(body, _BEFORE.size)
+    is_reply = found[_OP] == _CLIENT_REPLY and not found[_REQUEST] and not found[_RECEIVERS]
+    kind, _, preferred, count = _LISTED.unpack_from(body, start)
+    if not is_reply or found[_GROUP] != group_hash(group_name) or after[_ANSWER] or after[-1] != 1 or kind or preferred:
+        return None
+    return _strings(body[start + _LISTED.size :], count)
+
+
+def _strings(data: bytes, count: int) -> tuple[str, ...] | None:
+    """So many XDR strings, and nothing else."""
+    listed: list[str] = []
+    while data and len(listed) < count:
+        size = int.from_bytes(data[:4], "big")
+        value = data[4 : 4 + size]
+        if _opaque(value) != data[: len(_opaque(value))] or not value.isascii():
+            return None
+        listed.append(value.decode())
+        data = data[len(_opaque(value)) :]
+    return tuple(listed) if not data and len(listed) == count else None
 
 
 def _opaque(value: bytes) -> bytes:

@@ -60,9 +60,14 @@ def plan(
     return Request(last.group_name, witnesses) if witnesses else Silence("no other member was ONLINE")
 
 
+def is_tried(server_version: str) -> bool:
+    """Whether a server of that version understands what is asked over the group's channel."""
+    found = version.find(server_version)
+    return found is not None and (found.major, found.minor) in _TRIED
+
+
 def _why_nobody_decides(last: view.ServerView) -> str:
-    found = version.find(last.version)
-    if found is None or (found.major, found.minor) not in _TRIED:
+    if not is_tried(last.version):
         return f"not tried with MySQL {last.version}"
     if 2 * (last.reachable_members() - 1) <= len(last.members):
         return "the others are no majority, so they cannot decide"

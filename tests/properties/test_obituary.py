@@ -25,6 +25,7 @@ def test_a_request_is_whole_and_aligned_whatever_the_names_are(group: str, addre
 @given(st.binary(max_size=300))
 def test_no_bytes_of_a_peer_raise_or_pass_for_an_answer_by_chance(body: bytes) -> None:
     xcom.answer(body)
+    xcom.addresses(body, "aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa")
     size = xcom.reply_bytes(body[:12])
     assert size is None or size <= xcom.LONGEST_REPLY
     assert not xcom.is_agreed(body[:12]) or body[:12] == bytes.fromhex("0000000a 00000000 02 0139 00")

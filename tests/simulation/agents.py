@@ -31,6 +31,7 @@ from tests.simulation.sql import SimServer
 
 if TYPE_CHECKING:
     from tests.simulation.kubelet import Containers
+    from tests.simulation.mysqld import Mysqld
     from tests.simulation.world import World
 
 _TURN = 0.3
@@ -91,14 +92,25 @@ class OwnPod(pod.Pod):
 
     def ask_to_remove(self, witness: str, group_name: str, seconds: float) -> xcom.Answer:
         """As the real one, it sends nothing once its time is over."""
+        other = self._asked(witness, seconds)
+        return self._world.replication.ask_to_remove(other, group_name, self._containers.server.host)
+
+    def counted_by(self, other: str, group_name: str, seconds: float) -> tuple[str, ...]:
+        found = self._world.replication.addresses(self._asked(other, seconds))
+        if not found:
+            raise errors.ConnectFailed(f"{other}: in no group")
+        return found
+
+    def _asked(self, other: str, seconds: float) -> Mysqld:
+        """A member that answers over the group's channel in time."""
         world, own = self._world, self._containers.server
         until = world.now() + seconds
         world.scheduler.pause(world.scheduler.random.uniform(0.02, seconds))
-        other = world.server(witness)
-        is_cut = other is not None and frozenset((own.pod, other.pod)) in world.cuts
-        if other is None or not other.is_up or other.is_frozen() or is_cut or world.now() > until:
-            raise errors.ConnectFailed(f"{witness}: timed out")
-        return world.replication.ask_to_remove(other, group_name, own.host)
+        found = world.server(other)
+        is_cut = found is not None and frozenset((own.pod, found.pod)) in world.cuts
+        if found is None or not found.is_up or found.is_frozen() or is_cut or world.now() > until:
+            raise errors.ConnectFailed(f"{other}: timed out")
+        return found
 
     def find(self, key: str) -> str | None:
         return None

@@ -11,6 +11,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING
 
 from mysqlops.mysql.xcom import Answer
+from tests.simulation.scheduler import Gap
 from tests.simulation.volume import Gtid
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ class Seat:
     def __init__(self, group: Group, server: Mysqld) -> None:
         self.group, self.server, self.start = group, server, server.starts
         self.uuid, self.host = server.volume.uuid, server.host
+        self.address = str(server.variables["group_replication_local_address"])
         self.state = RECOVERING
         self.ready_at = 0.0
         self.is_founder = False
@@ -123,8 +125,10 @@ class Replication:
                 continue
             if group.name != name:
                 break  # whose members do not let it speak
-            if any(one.host == server.host for one in group.seats):
+            if any(one.address == server.variables["group_replication_local_address"] for one in group.seats):
                 return OLD_SELF
+            if any(one.host == server.host for one in group.seats):
+                raise Gap(f"{server.host_name()} joins beside its previous incarnation, for which writes would wait")
             return self._seat(group, server)
         return NO_PEER
 
@@ -165,6 +169,11 @@ class Replication:
             return Answer.FAIL
         seat.group.removals.append((seat, host))
         return Answer.OK
+
+    def addresses(self, server: Mysqld) -> tuple[str, ...]:
+        """Of all whom its group counts; empty if it is in none, and then it does not answer."""
+        seat = server.seat
+        return tuple(one.address for one in seat.group.seats) if seat is not None and seat in seat.group.seats else ()
 
     def _remove(self, group: Group, best: list[Seat]) -> list[Seat]:
         due = {host for asked, host in group.removals if asked in best}

@@ -66,6 +66,7 @@ class Mysqld:
             "group_replication_bootstrap_group": 0,
             "group_replication_group_name": "",
             "group_replication_group_seeds": "",
+            "group_replication_local_address": f"{self.host}:3306",
             "group_replication_member_expel_timeout": 0,
             "relay_log_recovery": int(self.around.drops_relay_log),
         }

@@ -259,7 +259,7 @@ class SimServer(connect.Server):
         return [(0,)]
 
     def time(self, _: str, __: Sequence[Any]) -> list[Row]:
-        return [(datetime(2026, 1, 1, tzinfo=UTC),)]
+        return [(datetime(2026, 1, 1, microsecond=int(self._scheduler.now * 1000) % 1000000, tzinfo=UTC),)]
 
 
 _SPECIAL: dict[str, Callable[[Mysqld], Any]] = {

@@ -101,7 +101,8 @@ class _Peer:
 
     def ask(self) -> xcom.Answer:
         channel = group_channel.Channel(cast("socket.socket", self), self.clock, 1.0)
-        return channel.ask(_NAME, "o-1.o.obit-1.svc:3306")
+        channel.agree()
+        return channel.remove(_NAME, "o-1.o.obit-1.svc:3306")
 
 
 _AGREED = bytes.fromhex("0000000a 00000000 02 0139 00")
