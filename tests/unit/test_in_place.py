@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 
 from mysqlops import errors
-from mysqlops.core import group, names, secret_map, timeline
+from mysqlops.core import backup, group, names, secret_map, timeline
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.kube import manifests
 from mysqlops.objects import render
 from mysqlops.operations import in_place, observe
 from mysqlops.planning import actions
 from mysqlops.planning import restore as planning
+from tests.unit import test_restore_as
 from tests.unit.fakes.api import Killed
 from tests.unit.fakes.cluster import GROUP, NAME, Cluster
 
@@ -238,6 +239,15 @@ def test_a_restore_whose_changes_are_undone_again_and_again_ends_and_names_the_w
     assert f"mysqlops restore --revert {NAME}" in (failed.value.hint or "")
     scaled = [text for text in cluster.store.log if text.startswith("PATCH StatefulSet") and '"replicas": 0' in text]
     assert len(scaled) == 2
+
+
+def test_a_backup_that_failed_its_verification_stops_no_cluster() -> None:
+    failed = backup.Verification("b1", "2026-01-01T00:00:00Z", ok=False, seconds=1.0, why="app.t differs")
+    cluster = _cluster(3)
+    bad = in_place.Source(replace(test_restore_as.BACKUP, verified=failed), test_restore_as.TARGET)
+    with pytest.raises(errors.Refused) as error:
+        in_place.plan(cluster.session(), NAME, bad)
+    assert "backup-failed" in {one.code for one in error.value.reasons}
 
 
 def test_a_restore_does_not_succeed_over_pods_that_mount_the_previous_claims() -> None:

@@ -74,6 +74,16 @@ def test_what_was_received_and_not_applied_counts() -> None:
     assert isinstance(plan(received, *others, name="mysql-2"), member_actions.FormGroup)
 
 
+def test_what_another_member_received_and_has_not_applied_counts_too() -> None:
+    """Its relay log is the only disk with it."""
+    other = peer("mysql-1", UP_TO_5)
+    assert other.publication is not None
+    received = replace(other, publication=replace(other.publication, received=f"{GROUP}:6-9"))
+    action = plan(server(f"{GROUP}:1-8"), received, peer("mysql-2", UP_TO_5))
+    assert isinstance(action, member_actions.Wait)
+    assert "mysql-1 holds all transactions" in action.why
+
+
 @pytest.mark.parametrize(
     "unknown",
     [
