@@ -85,6 +85,12 @@ def test_a_restored_volume_gets_this_cluster_s_passwords_once(pod: Pod, marker: 
     assert (pod.prepare().returncode, pod.ran()) == (0, [file])
 
 
+def test_data_from_before_a_restore_gets_today_s_passwords(pod: Pod) -> None:
+    """`restore --revert`: `credentials` asks, and the volume says nothing of it."""
+    (pod.folder / "run/statements/of-before").write_text("reset")
+    assert (pod.prepare().returncode, pod.ran(), pod.statements()) == (0, ["reset.sql"], [])
+
+
 def test_a_volume_with_data_is_left_as_it_is_and_the_statements_go(pod: Pod) -> None:
     assert (pod.prepare().returncode, pod.ran(), pod.statements()) == (0, [], [])
 

@@ -164,6 +164,25 @@ def test_the_lease_is_taken_only_as_it_was_when_that_was_decided() -> None:
     assert served.lease["spec"]["holderIdentity"] == "mysql-0"
 
 
+def test_of_two_that_write_at_once_one_has_not_taken_the_lease(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both have looked at the same version; the API server takes one of them."""
+    served = Api(group.Note(members=LAST_VIEW))
+    sight, _ = around(served)
+    decided_on, write = sight.record(), served.update
+
+    def after_another(group_: str, kind: str, name: str, whole: dict[str, Any]) -> Any:
+        write("", "leases", "mysql-group", served.get("", "leases", "mysql-group"))
+        return write(group_, kind, name, whole)
+
+    monkeypatch.setattr(served, "update", after_another)
+    before = served.lease["metadata"]["annotations"]
+    assert sight.take_lease(decided_on, "u0") is None
+    assert not sight.note(group.Note(members={"mysql-0": "u0"}), sight.record())
+    with pytest.raises(errors.Conflict):
+        sight.note_joining("u0", holds_data=True)
+    assert (served.lease["spec"]["holderIdentity"], served.lease["metadata"]["annotations"]) == ("mysql-1", before)
+
+
 def test_what_a_member_is_to_the_group_is_recorded_beside_orders_and_only_on_the_lease_as_it_was() -> None:
     served = Api(group.Note(members=LAST_VIEW), group.GoOnWithout({"mysql-2": "u2"}, "another", "10:00"))
     sight, _ = around(served)

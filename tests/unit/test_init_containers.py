@@ -14,7 +14,7 @@ import pytest
 from mysqlops import errors
 from mysqlops.agent import __main__ as program
 from mysqlops.agent import api, certificates, programs, settings
-from mysqlops.core import error_record, names
+from mysqlops.core import error_record, names, timeline
 from mysqlops.mysql import wait
 from tests.unit.fakes.api import Clock
 from tests.unit.fakes.secret_api import Secrets
@@ -125,6 +125,17 @@ def test_data_that_a_restore_has_just_brought_takes_new_passwords(pod: Pod) -> N
     (pod.folders["VOLUME"] / "restored").touch()
     assert _main("credentials") == 0
     assert pod.held().keys() >= {*names.PASSWORD_KEYS}
+
+
+@pytest.mark.parametrize(("backup", "asks"), [("", True), ("b1", False)])
+def test_the_way_back_from_a_restore_asks_for_today_s_passwords(pod: Pod, *, backup: str, asks: bool) -> None:
+    """The previous data knows only those of its own time, and nobody could log in."""
+    swap = timeline.Swap(timeline.Timeline("data-r20260101000000", "g"), timeline.Timeline("data", "h"), 3, backup)
+    assert _main("credentials") == 0
+    pod.cluster.notes = {names.ANNOTATION_RESTORING: timeline.dump(swap)}
+    assert _main("credentials") == 0
+    mark = pod.folders["STATEMENTS"] / "of-before"
+    assert (mark.read_text() if mark.exists() else "") == ("reset" if asks else "")
 
 
 def test_no_server_starts_while_a_backup_is_put_onto_its_volume(pod: Pod, capsys: pytest.CaptureFixture[str]) -> None:
