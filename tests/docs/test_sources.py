@@ -238,8 +238,8 @@ def _guesses(call: ast.Call) -> bool:
 
 
 def test_nothing_on_a_users_machine_depends_on_the_locale() -> None:
-    """With an ASCII locale `render` ended in a UnicodeDecodeError; a Latin one would have changed what it applies. In pods,
-    Python's own rule for the C locale is UTF-8."""
+    """With an ASCII locale `render` ended in a UnicodeDecodeError; a Latin one would have changed what it applies.
+    In pods, Python's own rule for the C locale is UTF-8."""
     found = [
         f"{file.relative_to(_PACKAGE)}:{one.lineno}"
         for file, nodes in sources.nodes().items()
