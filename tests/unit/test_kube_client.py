@@ -314,21 +314,22 @@ def test_a_reader_of_ours_that_has_gone_is_no_lost_connection(server: Server, tm
 
 @pytest.mark.parametrize("broken", [socket.gaierror("no such host"), ssl.SSLError("bad"), TimeoutError("slow")])
 def test_a_pod_that_cannot_be_reached_is_that_error_and_no_other(
-    broken: OSError, tmp_path: Path, server: Server
+    broken: OSError, tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client = _client(server.kubeconfig(tmp_path))
 
     def refuse(*_: object) -> NoReturn:
         raise broken
 
-    client._connection.websocket = refuse  # type: ignore[method-assign]
-    attempts = [
-        lambda: client.attached("mysql-0", "mysqld", ["sh"], tty=False).__enter__(),
-        lambda: client.run_in("mysql-0", "agent", ["true"], timeout_seconds=5),
-    ]
-    for attempt in attempts:
-        with pytest.raises(errors.PodExecFailed, match=r"exec in mysql-0/.*: the connection was lost"):
-            attempt()
+    def talk() -> None:
+        with client.attached("mysql-0", "mysqld", ["sh"], tty=False):
+            pass
+
+    monkeypatch.setattr(client._connection, "websocket", refuse)
+    with pytest.raises(errors.PodExecFailed, match="exec in mysql-0/mysqld: the connection was lost"):
+        talk()
+    with pytest.raises(errors.PodExecFailed, match="exec in mysql-0/agent: the connection was lost"):
+        client.run_in("mysql-0", "agent", ["true"], timeout_seconds=5)
 
 
 def test_a_token_is_sent_nowhere_else(server: Server, tmp_path: Path) -> None:
