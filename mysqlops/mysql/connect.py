@@ -50,9 +50,11 @@ class Login:
 def read_login(user: str, password_file: str, ca_file: str = "", ssl_mode: str = "") -> Login:
     """A login with the password from a file (never from argv or the environment); raises ConfigError."""
     try:
-        return Login(user, Path(password_file).read_text().rstrip("\n"), ca_file, ssl_mode)
+        return Login(user, Path(password_file).read_text(encoding="utf-8").rstrip("\n"), ca_file, ssl_mode)
     except OSError as error:
         raise errors.ConfigError(f"--password-file {password_file}: {error.strerror}") from error
+    except UnicodeDecodeError:  # its text would show a byte of the password
+        raise errors.ConfigError(f"--password-file {password_file}: not UTF-8") from None
 
 
 class Server:

@@ -98,3 +98,11 @@ def test_a_ca_that_is_none_is_a_wrong_option(tmp_path: Path) -> None:
     (tmp_path / "ca").write_text("no certificate")
     with pytest.raises(errors.ConfigError, match="CA file"):
         connect.connect_tcp("127.0.0.1", connect.Login("app", "x", str(tmp_path / "ca")), port=1)
+
+
+def test_a_password_that_is_no_text_is_refused_without_a_byte_of_it(tmp_path: Path) -> None:
+    file = tmp_path / "password"
+    file.write_bytes(b"\xfesecret")
+    with pytest.raises(errors.ConfigError) as refused:
+        connect.read_login("app", str(file))
+    assert str(refused.value) == f"--password-file {file}: not UTF-8"

@@ -459,6 +459,21 @@ def test_so_is_that_of_a_restore_whose_last_file_ends_in_the_middle_of_one(monke
     assert server.asked[1:] == [("KILL %s", (17,)), ("STOP REPLICA", ()), ("RESET REPLICA ALL", ())]
 
 
+def test_nor_is_it_a_transaction_of_a_restore_that_cannot_be_applied() -> None:
+    """Whether all was applied is seen by what the server has; this alone said "cannot be applied" of error 1756."""
+    server = Mock()
+    server.scalar.return_value = f"{GROUP}:1-5"
+    server.query.side_effect = [[("OFF",), ("OFF",)], []]
+    assert receiver.applied(server) == (GtidSet.parse(f"{GROUP}:1-5"), False)
+    assert "NOT IN (0, 1756, 3030)" in str(server.query.call_args.args[0])
+    said = f"Worker 1 failed executing transaction '{GROUP}:7'; Duplicate entry 'mine' for key 't.PRIMARY'"
+    server.query.side_effect = [[("OFF",), ("OFF",)], [(1062, said), (1062, "a worker failed")]]
+    with pytest.raises(errors.StepFailed) as failed:
+        receiver.applied(server)
+    where = f"error 1062 at transaction {GROUP}:7: for key 't.PRIMARY'"
+    assert str(failed.value) == f"a transaction of the binary logs cannot be applied: {where}"
+
+
 def test_that_an_applier_was_ended_is_no_reason_why_it_failed() -> None:
     """1756 made `status` say that a member's data differs, of one whose agent had stopped its channel."""
     server = Mock()
