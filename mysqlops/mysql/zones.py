@@ -7,14 +7,12 @@ https://dev.mysql.com/doc/refman/9.7/en/time-zone-support.html
 
 from __future__ import annotations
 
-import base64
 import itertools
-import zlib
 from collections.abc import Sequence
 from typing import Any
 
 from mysqlops import errors
-from mysqlops.core import typed
+from mysqlops.core import zones as facts
 from mysqlops.mysql import connect
 
 MARK = "mysqlops/"
@@ -31,9 +29,8 @@ _PART = 100  # names in one query
 def provide(server: connect.Server, packed: str) -> bool:
     """Fill the tables of a server outside any group; False if they were filled already. One transaction: whoever is
     killed in between leaves nothing. Raises MysqlError."""
-    version, zones = typed.json_of(zlib.decompress(base64.b85decode(packed.strip())))
-    held = server.query("SELECT MAX(name), MAX(IF(name LIKE %s, name, '')) FROM mysql.time_zone_name", [f"{MARK}%"])[0]
-    if held[0] is not None and held[1] in ("", f"{MARK}{version}"):
+    version, zones = facts.unpacked(packed)
+    if held(server) in (facts.OWN, version):
         return False
     zones.append([[f"{MARK}{version}"], [[0, 0, "UTC"]], [], []])
     end = ["ROLLBACK", "SET GLOBAL super_read_only = ON", "SET SESSION sql_log_bin = ON"]
@@ -57,6 +54,13 @@ def provide(server: connect.Server, packed: str) -> bool:
         for statement in end:
             server.query(statement)
     return True
+
+
+def held(server: connect.Server) -> str:
+    """Whose zones it holds, as core/zones.py names them; raises MysqlError."""
+    asked = "SELECT MAX(name), MAX(IF(name LIKE %s, name, '')) FROM mysql.time_zone_name"
+    last, mark = server.query(asked, [f"{MARK}%"])[0]
+    return str(mark).removeprefix(MARK) if mark else "" if last is None else facts.OWN
 
 
 def different(source: connect.Server, target: connect.Server) -> list[str]:
