@@ -7,7 +7,6 @@ the losers read what the winner wrote. An existing key is never replaced.
 from __future__ import annotations
 
 import secrets
-import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -70,7 +69,11 @@ def missing(present: Mapping[str, str]) -> list[str]:
 
 
 def _generated(key: str) -> str:
-    return str(uuid.uuid4()) if key == names.KEY_GROUP_NAME else password()
+    if key != names.KEY_GROUP_NAME:
+        return password()
+    import uuid  # once in a cluster's life
+
+    return str(uuid.uuid4())
 
 
 def password() -> str:
