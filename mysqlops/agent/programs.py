@@ -70,6 +70,7 @@ def make_credentials() -> None:
     credentials.write(settings.CREDENTIALS, credentials.of_agent(values, has_exporter=has_exporter))
     exporter.Exporter(own).write()
     credentials.write_statements(settings.STATEMENTS, values)
+    credentials.note_new_cluster(settings.STATEMENTS, is_new=not why_not_new)
     if timeline.is_going_back(notes):
         credentials.ask_for_reset(settings.STATEMENTS)
     certificates.Certificates(client, me).ensure(_CLOCK, is_new=not why_not_new)
@@ -104,13 +105,14 @@ def _await_filling(client: api.Api, me: settings.Settings) -> dict[str, str]:
 
 
 def wait_for_database() -> None:
-    """A new member of ordinal > 0 waits for a peer's port; an existing one never, or a full outage would deadlock."""
+    """A new member of ordinal > 0 waits for a peer's port, unless the cluster itself is new: then all servers start at
+    once. A member with data never waits, or a full outage would deadlock."""
     me = settings.read()
     if me.ordinal == 0:
         print("wait-for-database: member 0 does not wait", flush=True)
         return
     if not (settings.RUN / "initialised").exists():
-        print("wait-for-database: this member already has data: not waiting", flush=True)
+        print("wait-for-database: this member has data, or the cluster is new: not waiting", flush=True)
         return
     peers = [wait.Target(me.host(ordinal)) for ordinal in range(names.MAX_MEMBERS) if ordinal != me.ordinal]
     found = wait.wait_for(peers[: me.ordinal], None, clock=_CLOCK, timeout_seconds=7 * 86400, tell=_say)
