@@ -8,7 +8,8 @@ https://dev.mysql.com/doc/refman/9.7/en/time-zone-support.html
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+import zlib
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from mysqlops import errors
@@ -46,8 +47,7 @@ def provide(server: connect.Server, packed: str) -> bool:
         for table in _TABLES:
             server.query(f"DELETE FROM mysql.{table}")  # noqa: S608 - our own names
         for table, rows in zip(_TABLES, _rows(zones), strict=True):
-            for start in range(0, len(rows), _ROWS):
-                values = ", ".join(map(_literal, rows[start : start + _ROWS]))
+            while values := ", ".join(map(_literal, itertools.islice(rows, _ROWS))):
                 server.query(f"INSERT INTO mysql.{table} VALUES {values}")  # noqa: S608 - our own rows
         server.query("COMMIT")
     finally:
@@ -83,16 +83,20 @@ def _times(server: connect.Server, names: Sequence[str]) -> list[connect.Row]:
     return server.query(f"SELECT {_TIMES} FROM ({listed}) AS zones", names)  # noqa: S608 - placeholders only
 
 
-def _rows(zones: Sequence[Any]) -> tuple[list[Sequence[Any]], ...]:
-    """The rows of each table; scripts/zones describes what a zone is here."""
-    made: tuple[list[Sequence[Any]], ...] = ([], [], [], [])
-    for number, (named, kinds, steps, leads_to) in enumerate(zones, 1):
-        made[0].append((number, "N"))
-        made[1].extend((name, number) for name in named)
-        times = itertools.accumulate(steps)
-        made[2].extend((number, at, kind) for at, kind in zip(times, leads_to, strict=True))
-        made[3].extend((number, index, *kind) for index, kind in enumerate(kinds))
-    return made
+def _rows(zones: Sequence[Any]) -> tuple[Iterator[Sequence[Any]], ...]:
+    """The rows of each table, one after the other: an agent would keep the memory of all at once, 2 MiB. scripts/zones
+    describes what a zone is here."""
+    numbered = list(enumerate(zones, 1))
+    return (
+        ((number, "N") for number, _ in numbered),
+        ((name, number) for number, (named, *_) in numbered for name in named),
+        (
+            (number, at, kind)
+            for number, (_, _, steps, leads_to) in numbered
+            for at, kind in zip(itertools.accumulate(steps), leads_to, strict=True)
+        ),
+        ((number, index, *kind) for number, (_, kinds, *_) in numbered for index, kind in enumerate(kinds)),
+    )
 
 
 def _literal(row: Sequence[Any]) -> str:

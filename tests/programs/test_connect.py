@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import socket
+import ssl
 import struct
 import threading
 from collections.abc import Iterator
@@ -106,3 +108,34 @@ def test_a_password_that_is_no_text_is_refused_without_a_byte_of_it(tmp_path: Pa
     with pytest.raises(errors.ConfigError) as refused:
         connect.read_login("app", str(file))
     assert str(refused.value) == f"--password-file {file}: not UTF-8"
+
+
+def _try_all(folder: Path, port: int) -> None:
+    for mode in (adoption.VERIFY_IDENTITY, adoption.VERIFY_CA, adoption.REQUIRED):
+        with pytest.raises(errors.ConnectFailed):
+            connect.connect_tcp("127.0.0.1", connect.Login("app", "x", str(folder / "ca"), mode), port=port)
+    with pytest.raises(errors.ConnectFailed):
+        connect.connect_admin(connect.Login("app", "x"), port=port)
+    with pytest.raises(errors.ConnectFailed):
+        connect.connect_socket(connect.Login("app", "x"), path=str(folder / "none.sock"))
+
+
+def _held() -> list[object]:
+    return [one for one in gc.get_objects() if isinstance(one, ssl.SSLContext | socket.socket)]
+
+
+# pymysql itself does not close a Unix socket that it could not connect.
+@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
+def test_attempts_that_fail_leave_nothing_to_the_garbage_collector(tmp_path: Path) -> None:
+    """An agent tries four times a second while its mysqld starts, and the collector runs rarely."""
+    (tmp_path / "ca").write_text(openssl.make_ca(tmp_path)["ca.crt"])
+    with socket.create_server(("127.0.0.1", 0)) as once:
+        port = int(once.getsockname()[1])
+    gc.collect()
+    gc.disable()
+    try:
+        before = len(_held())
+        _try_all(tmp_path, port)
+        assert len(_held()) == before
+    finally:
+        gc.enable()

@@ -190,6 +190,20 @@ def test_a_pod_waits_until_its_name_is_its_own_and_says_once_why(
 # wait-for-database
 
 
+def _is_noted_as_new(pod: Pod) -> bool:
+    return (pod.folders["STATEMENTS"] / "new-cluster").exists()
+
+
+@pytest.mark.parametrize("before", [_formed, _has_data])
+def test_all_servers_of_a_new_cluster_start_at_once(pod: Pod, before: Callable[[Pod], None]) -> None:
+    """Only member 0 forms the group, and the agents of the others wait for that. `prepare` reads the note."""
+    assert _main("credentials") == 0
+    assert _is_noted_as_new(pod)
+    before(pod)
+    assert _main("credentials") == 0  # kubelet runs it again, in the same folders
+    assert not _is_noted_as_new(pod)
+
+
 @pytest.mark.parametrize(
     ("name", "is_new", "targets"), [("mysql-0", True, 0), ("mysql-2", False, 0), ("mysql-2", True, 2)]
 )
