@@ -363,6 +363,25 @@ def test_a_view_is_not_noted_over_what_a_joiner_wrote_meanwhile() -> None:
     assert "mysql-2" in served.note().expected()
 
 
+def test_what_is_kept_beside_the_lease_never_says_that_the_primary_was_elsewhere() -> None:
+    """Its mark ends with the note of its group. Whoever deletes the Lease then would bring an older copy back."""
+    served = Api(group.Note(members=LAST_VIEW))
+    speaker, clock = voice(served)
+    taken = speaker._around.take_lease(speaker._around.record(), "u0", HELD)
+    assert taken is not None
+    assert taken.elsewhere == {"mysql-0": "u0"}
+    speaker._hear(speaker._around.record())
+    for at, kept in ((clock.at + 1, False), (clock.at + 2, True)):
+        record = speaker.record
+        assert record is not None
+        speaker._keep_copy(record)
+        copied = served.objects["secrets", "mysql-internal"]["metadata"]["annotations"]
+        assert (names.ANNOTATION_GROUP in copied) is kept
+        clock.at = at
+        speaker._keep_note(news(clock, "mysql-0", at=at))
+    assert group.note_of(copied).elsewhere == {}
+
+
 def test_a_loop_that_is_stuck_does_not_look_alive() -> None:
     served = Api(None)
     speaker, clock = voice(served)
