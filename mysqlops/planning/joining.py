@@ -18,7 +18,7 @@ def why_not_yet(name: str, around: view.Surroundings, server: view.ServerView, p
 
     Not while the group still counts this member from before a crash: it would be refused, and repeated attempts
     delay the expulsion of its crashed incarnation (failover then takes 10 s instead of 7 s)."""
-    if around.record.note.began_with is not None and not around.record.incarnation():
+    if around.record.is_forming():
         return "the group was formed moments ago: it joins once the Lease records it"
     in_group = [peer for peer in around.peers if peer.publication and peer.publication.state in view.IN_GROUP]
     if any(peer.fresh and peer.publication and name in peer.publication.group.split(",") for peer in in_group):

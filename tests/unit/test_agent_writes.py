@@ -194,6 +194,24 @@ def test_an_order_that_an_outage_left_behind_is_none_in_the_next() -> None:
     assert sight.record().order is None
 
 
+def test_who_decided_to_join_before_the_lease_was_taken_again_looks_again() -> None:
+    """Its agent was paused: it may be about to join a group that does not count."""
+    served = Api(group.Note(members=LAST_VIEW))
+    sight, clock = around(served)
+    other = cluster_api.ClusterApi(served, replace(ME, pod="mysql-1"), clock)
+    assert other.take_lease(other.record(), "u1", HELD) is not None
+    with pytest.raises(errors.Conflict, match="not recorded yet"):
+        sight.note_joining("u0", holds_data=True)
+    order = group.GoOnWithout({"mysql-2": "u2"}, "another", served.lease["spec"]["acquireTime"])
+    served.lease["metadata"]["annotations"][names.ANNOTATION_GIVEN_UP] = group.dump(order)
+    sight.note_joining("u0", holds_data=True)  # before it forms the group without those, it asks whether they run one
+    del served.lease["metadata"]["annotations"][names.ANNOTATION_GIVEN_UP]
+    counts = replace(served.note(), incarnation="7", acquired=served.lease["spec"]["acquireTime"])
+    assert other.note(counts, other.record())
+    sight.note_joining("u0", holds_data=True)
+    assert set(served.note().joining) == {"mysql-0", "mysql-1"}
+
+
 def test_an_outcast_is_not_noted_as_joining() -> None:
     served = Api(group.Note(members={"mysql-1": "u1"}, outcasts={"mysql-0": "u0"}))
     sight, _ = around(served)
