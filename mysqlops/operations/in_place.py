@@ -203,10 +203,9 @@ def _name_group(session: Session, name: str, swap: Swap) -> Swap:
     lease = leases.get(session.client, name)
     note = group.note_of(status.annotations_of(lease))
     left = swap.old if note.garbled else _as_noted(swap.old, note)
-    now, changed = swap.new, replace(swap, old=left)
-    parent = note.name or left.group
-    wanted = group.Note(name=now.group, parent=parent, members=now.members)
-    wanted = replace(wanted, outcasts=now.outcasts, shared=now.shared, elsewhere=now.elsewhere)
+    now, changed, parent = swap.new, replace(swap, old=left), note.name or left.group
+    wanted = group.Note(now.group, parent, members=now.members, outcasts=now.outcasts)
+    wanted = replace(wanted, shared=now.shared, elsewhere=now.elsewhere)
     change = {names.ANNOTATION_GROUP: group.dump(wanted), names.ANNOTATION_RESTORING: timeline.dump(changed)}
     metadata = {"resourceVersion": lease["metadata"]["resourceVersion"], "annotations": change}
     with suppress(Conflict):
