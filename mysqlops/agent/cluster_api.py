@@ -170,6 +170,8 @@ class ClusterApi:
             raise errors.Conflict(departure.WHY)
         if before.garbled:
             raise errors.Conflict("what the Lease records of the group cannot be read: its primary corrects it")
+        if decided_on.is_forming() and decided_on.order is None:
+            raise errors.Conflict("the group is not recorded yet: looking again")
         wanted = standing.joining(self._me.pod, server_uuid, before, holds_data=holds_data)
         annotations = lease["metadata"].setdefault("annotations", {})
         if not holds_data and (orders := ordered.obeyed(annotations, self._me.pod, server_uuid, self._clock.now())):

@@ -130,6 +130,11 @@ class GroupRecord:
         """The members that a user ordered to give up in this outage."""
         return frozenset(self.order.members) if self.order else frozenset()
 
+    def is_forming(self) -> bool:
+        """Whether the Lease was taken to form a group that it does not record yet: nobody knows which group counts. An
+        older agent does not note what its group begins with."""
+        return self.note.began_with is not None and not self.incarnation()
+
     def incarnation(self) -> str:
         """Which run of the group is the cluster's; empty if that is not decided (yet)."""
         return self.note.incarnation if self.note.acquired == self.acquired else ""

@@ -213,6 +213,24 @@ def test_an_order_that_an_outage_left_behind_is_none_in_the_next() -> None:
     assert sight.record().order is None
 
 
+def test_who_decided_to_join_before_the_lease_was_taken_again_looks_again() -> None:
+    """Its agent was paused: it may be about to join a group that does not count."""
+    served = Api(group.Note(members=LAST_VIEW))
+    sight, clock = around(served)
+    other = cluster_api.ClusterApi(served, replace(ME, pod="mysql-1"), clock)
+    assert other.take_lease(other.record(), "u1", HELD) is not None
+    with pytest.raises(errors.Conflict, match="not recorded yet"):
+        sight.note_joining("u0", holds_data=True)
+    order = group.GoOnWithout({"mysql-2": "u2"}, "another", served.lease["spec"]["acquireTime"])
+    served.lease["metadata"]["annotations"][names.ANNOTATION_GIVEN_UP] = group.dump(order)
+    sight.note_joining("u0", holds_data=True)  # before it forms the group without those, it asks whether they run one
+    del served.lease["metadata"]["annotations"][names.ANNOTATION_GIVEN_UP]
+    counts = replace(served.note(), incarnation="7", acquired=served.lease["spec"]["acquireTime"])
+    assert other.note(counts, other.record())
+    sight.note_joining("u0", holds_data=True)
+    assert set(served.note().joining) == {"mysql-0", "mysql-1"}
+
+
 def test_an_outcast_is_not_noted_as_joining() -> None:
     served = Api(group.Note(members={"mysql-1": "u1"}, outcasts={"mysql-0": "u0"}))
     sight, _ = around(served)
@@ -380,6 +398,25 @@ def test_a_view_is_not_noted_over_what_a_joiner_wrote_meanwhile() -> None:
     other.note_joining("u2", holds_data=True)
     speaker._keep_note(news(clock, "mysql-0", "mysql-1", at=clock.at + 1))
     assert "mysql-2" in served.note().expected()
+
+
+def test_what_is_kept_beside_the_lease_never_says_that_the_primary_was_elsewhere() -> None:
+    """Its mark ends with the note of its group. Whoever deletes the Lease then would bring an older copy back."""
+    served = Api(group.Note(members=LAST_VIEW))
+    speaker, clock = voice(served)
+    taken = speaker._around.take_lease(speaker._around.record(), "u0", HELD)
+    assert taken is not None
+    assert taken.elsewhere == {"mysql-0": "u0"}
+    speaker._hear(speaker._around.record())
+    for at, kept in ((clock.at + 1, False), (clock.at + 2, True)):
+        record = speaker.record
+        assert record is not None
+        speaker._keep_copy(record)
+        copied = served.objects["secrets", "mysql-internal"]["metadata"]["annotations"]
+        assert (names.ANNOTATION_GROUP in copied) is kept
+        clock.at = at
+        speaker._keep_note(news(clock, "mysql-0", at=at))
+    assert group.note_of(copied).elsewhere == {}
 
 
 def test_a_loop_that_is_stuck_does_not_look_alive() -> None:

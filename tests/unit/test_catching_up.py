@@ -70,12 +70,15 @@ def test_a_member_that_missed_much_catches_up_from_the_replica_with_the_least_to
         (own(1000), (peer("mysql-1", role="none"),)),  # fenced
         (own(1000), (peer("mysql-1", server_version="9.8.0"),)),
         (own(1000, version="8.0.40"), (peer("mysql-1", server_version="8.0.40"),)),
-        (own(1000), (peer("mysql-1", view_id="8:1"),)),  # a group that the Lease does not record
         (own(1000), (peer("mysql-1", view_id=""),)),
     ],
 )
 def test_else_it_joins_as_it_is(server: view.ServerView, peers: tuple[view.Peer, ...]) -> None:
     assert isinstance(plan(server, *peers), member_actions.Join)
+
+
+def test_nothing_is_received_from_a_group_that_the_lease_does_not_record() -> None:
+    assert isinstance(plan(own(1000), peer("mysql-1", view_id="8:1")), member_actions.Wait)
 
 
 @pytest.mark.parametrize("acquired", ["then", "since then"], ids=["noted", "taken since"])

@@ -124,17 +124,22 @@ def test_a_run_that_was_killed_while_it_named_the_group_has_named_it_for_the_nex
 def test_what_recover_renamed_during_the_filling_is_what_a_restore_that_is_taken_back_keeps() -> None:
     cluster = _cluster()
     _begun(cluster)
-    shared = {"mysql-1": f"{GROUP}:1-3"}
+    shared = {"mysql-1": f"{GROUP}:1-3", "mysql-2": f"{GROUP}:1-4"}
     note = group.Note(name=RENAMED, parent=GROUP, members=_members(0, 2), outcasts=_members(1), shared=shared)
+    note = replace(note, elsewhere=_members(2))
     _lease(cluster, group=note)
     back = in_place.plan_revert(cluster.session(), NAME)
     assert (back.abandons, back.new) == (
         True,
-        timeline.Timeline("data", RENAMED, _members(0, 2), _members(1), shared),
+        timeline.Timeline("data", RENAMED, _members(0, 2), _members(1), shared, _members(2)),
     )
     assert timeline.swap_of({names.ANNOTATION_RESTORING: timeline.dump(back)}) == back
     action = planning.plan(in_place._see(cluster.session(), NAME, back), back)
     assert isinstance(action, actions.Done), "no member has to stop"
+    named = in_place._name_group(cluster.session(), NAME, timeline.Swap(NEW, back.new, 3))
+    restored = group.note_of(cluster.notes())
+    assert (restored.outcasts, restored.shared, restored.elsewhere) == (_members(1), shared, _members(2))
+    assert named.new == back.new
 
 
 def _killed_filling_then_scaled(members: dict[str, str]) -> tuple[Cluster, timeline.Swap]:
