@@ -63,6 +63,7 @@ class Metrics:
         now = self._clock.monotonic()
         if seen.volume_size and (not self._volume or now >= self._volume[-1][0] + _VOLUME_SECONDS):
             self._volume.append((now, seen.volume_used))
+            self._pod.note_growth(self._seconds_to_full())
         if before is not None:
             self._counts.views += bool(before.view_id and seen.view_id and before.view_id != seen.view_id)
         if happenings.is_promoted(self._role, seen):

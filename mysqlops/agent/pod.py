@@ -29,6 +29,7 @@ class Pod:
         self.me = me
         # In RUN, mysqld's container could write them too, or leave something that blocks whoever reads it.
         self._mark, self._counted = settings.CREDENTIALS / "handing-over", settings.CREDENTIALS / "switchovers"
+        self._growth = settings.CREDENTIALS / "growth"
 
     def server(self) -> connect.Server:
         """Connect to mysqld with the agent's account by the administrative interface: connections through the socket
@@ -196,6 +197,18 @@ class Pod:
         except (OSError, ValueError):
             return 0, 0, 0
         return (count, seconds, at) if all(map(math.isfinite, (count, seconds, at))) else (0, 0, 0)
+
+    def note_growth(self, seconds: float | None) -> None:
+        """Keep in how many seconds the volume is full for `growth`, which another process of the pod reads; None if it
+        does not grow."""
+        with contextlib.suppress(OSError):
+            settings.write(self._growth, "" if seconds is None else f"{min(seconds, 1e12):.0f}")
+
+    def growth(self) -> dict[str, int]:
+        """Seconds until the volume is full; nothing if it does not grow, or was not seen for long enough."""
+        with contextlib.suppress(OSError, ValueError):
+            return {"seconds_left": int(self._growth.read_text()[:20])}
+        return {}
 
     def resident_bytes(self) -> int:
         """Resident bytes of this process, 0 if unknown."""
