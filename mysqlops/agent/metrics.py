@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from mysqlops import errors
 from mysqlops.agent import api, cluster_api, log, pod
 from mysqlops.clock import Clock
-from mysqlops.core import measured, metrics, names, publication
+from mysqlops.core import histogram, measured, metrics, names, publication
 from mysqlops.core.metrics import Sample
 from mysqlops.mysql import connect, statistics
 from mysqlops.planning import happenings
@@ -47,6 +47,9 @@ class Metrics:
         self._role = ""  # the last in which the member served
         self._seen: publication.Publication | None = None
         self._counts = _Counts()
+        self._elected = histogram.Histogram()
+        self._turned_at = self._clock.monotonic()
+        self._electing: float | None = None  # the last look at a replica that is elected and takes no writes yet
         self._volume: deque[tuple[float, int]] = deque(maxlen=_VOLUME_LOOKS)
         self._server: tuple[float, list[Sample]] = (0.0, [])
         self._cluster: tuple[float, list[Sample]] = (0.0, [])
@@ -69,6 +72,12 @@ class Metrics:
         if happenings.is_promoted(self._role, seen):
             self._counts.promotions += 1
             self._counts.promoted = self._clock.now().timestamp()
+            self._electing = self._turned_at
+        if self._electing is not None and (seen.writable or seen.role == names.ROLE_REPLICA):
+            if seen.writable:
+                self._elected.add(now - self._electing)
+            self._electing = None
+        self._turned_at = now
         if seen.role != names.ROLE_NONE:
             self._role = seen.role
 
@@ -94,6 +103,8 @@ class Metrics:
         yield Sample("view_changes_total", counts.views)
         yield Sample("promotions_total", counts.promotions)
         yield Sample("label_moves_total", around.label_moves)
+        yield from self._elected.samples("promotion_duration_seconds")
+        yield from around.label_times.samples("label_move_duration_seconds")
         if counts.promoted:
             yield Sample("promotion_last_timestamp_seconds", counts.promoted)
         if around.label_moves:
@@ -101,6 +112,7 @@ class Metrics:
         count, seconds, at = self._pod.switchovers()
         yield Sample("switchovers_total", count)
         if count:
+            yield from self._pod.switchover_times().samples("switchover_duration_seconds")
             yield Sample("switchover_last_duration_seconds", seconds)
             yield Sample("switchover_last_timestamp_seconds", at)
         if memory := self._pod.resident_bytes():
