@@ -26,7 +26,7 @@ def add_to(commands: Any) -> None:
     command.add_argument("parts", nargs="+", choices=[*examination.PARTS, *_OTHERS])
     command.add_argument("--replicas", type=int, default=0)
     command.set_defaults(action=examine)
-    for name, question in (("top", top), ("accounts", list_accounts), ("gtids", gtids)):
+    for name, question in (("top", top), ("accounts", list_accounts), ("gtids", gtids), ("slow", slow)):
         commands.add_parser(name).set_defaults(action=question)
 
 
@@ -65,6 +65,12 @@ def top(_: argparse.Namespace) -> None:
     """Print what clients do on this member."""
     with _server() as server:
         print(json.dumps(activity.look(server)))
+
+
+def slow(_: argparse.Namespace) -> None:
+    """Print which kinds of statements took longer than long_query_time."""
+    with _server() as server:
+        print(json.dumps(activity.slow(server)))
 
 
 def list_accounts(_: argparse.Namespace) -> None:

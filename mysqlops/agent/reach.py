@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from mysqlops.agent import pod, settings
 from mysqlops.core import names
 
+_STACK_BYTES = 256 << 10  # the usual 8 MiB each count for this program's limit of memory (slots.py)
 _SECONDS = 2.5  # in all; a name server that is away keeps a thread for longer, which ends with the process
 
 
@@ -26,6 +27,7 @@ def look(own: pod.Pod, ordinals: Iterable[int]) -> list[list[str]]:
         found[ordinal] = [addresses, f"no answer within {_SECONDS} s"]
         found[ordinal] = [addresses, "" if own.reaches(host) else "refused, or no answer"]
 
+    threading.stack_size(_STACK_BYTES)
     threads = [threading.Thread(target=ask, args=(ordinal,), daemon=True) for ordinal in found]
     for thread in threads:
         thread.start()
