@@ -54,8 +54,8 @@ SELECT user, host, plugin, ssl_type <> '', account_locked = 'Y', password_expire
 FROM mysql.user WHERE user NOT IN ('mysql.session', 'mysql.infoschema', 'mysql.sys') ORDER BY user, host
 LIMIT {activity.MOST}
 """  # noqa: S608
-# One row for each kind of statement. The file of the slow log, which is off, would grow on the volume, and has values of
-# rows in it.
+# One row for each kind of statement. The file of the slow log, which is off, would grow on the volume, and contains
+# rows' values.
 _SLOW = f"""
 SELECT CAST(UNIX_TIMESTAMP(last_seen) AS UNSIGNED), LEFT(digest_text, 1000), COALESCE(schema_name, ''),
   CAST(count_star AS UNSIGNED), CAST(max_timer_wait DIV 1000000000 AS UNSIGNED),
