@@ -54,6 +54,7 @@ class Metrics:
         self._server: tuple[float, list[Sample]] = (0.0, [])
         self._cluster: tuple[float, list[Sample]] = (0.0, [])
         self._kept: connect.Server | None = None
+        self._requests = 0
         self._asked_at = -_ASKED_SECONDS
         self._asked = clock.signal()
 
@@ -119,6 +120,7 @@ class Metrics:
             yield Sample("agent_memory_bytes", memory)
         for method, sent in sorted(api.Api.sent.items()):
             yield Sample("agent_api_requests_total", sent, {"method": method})
+        yield Sample("agent_metrics_requests_total", self._requests)
         left = self._seconds_to_full()
         if left is not None:
             yield Sample("volume_time_to_full_seconds", left)
@@ -176,6 +178,7 @@ class Metrics:
 
     def _get(self, group: str, kind: str, name: str) -> Mapping[str, object] | None:
         """None if there is none, or the Role of an older release does not permit to read it."""
+        self._requests += 1
         with contextlib.suppress(errors.KubeError):
             return self._api.get(group, kind, name)
         return None

@@ -17,6 +17,7 @@ _TABLE = """
 agent_info Versions of the agent and its server
 agent_memory_bytes Resident memory of the agent
 agent_api_requests_total Requests of the agent to the API server, by HTTP method
+agent_metrics_requests_total Those of them that are made for /metrics after a scrape
 member_state 1 for the member's Group Replication state, 0 for the others
 member_role 1 for the member's role, 0 for the others
 member_online 1 if the member is ONLINE with a majority and serves

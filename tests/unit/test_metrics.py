@@ -263,6 +263,7 @@ def test_what_the_api_server_refuses_is_left_out_and_the_rest_is_read() -> None:
     assert client.get.call_count == 4
     found._read_cluster()
     assert client.get.call_count == 4, "once a minute"
+    assert 'agent_metrics_requests_total{mysql_cluster="mysql",member="mysql-0"} 4' in found.text(is_open=False)
     clock.seconds += 200
     assert "cluster_replicas" not in found.text(is_open=False), "nobody knows whether that is still so"
 
