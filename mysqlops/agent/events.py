@@ -1,5 +1,5 @@
-"""Posts what happened as Events of the StatefulSet, on a thread of its own: an API server that refuses them, or an
-agent's Role of an older release, must not delay anything else.
+"""Posts what happened as Events of the StatefulSet or the pod, on a thread of its own: an API server that refuses them,
+or an agent's Role of an older release, must not delay anything else.
 """
 
 from __future__ import annotations
@@ -135,12 +135,14 @@ class Events:
 
     def _event(self, name: str, one: Happening, owner: Mapping[str, object]) -> api.Json:
         at = instant.text(self._clock.now())
-        about = {"apiVersion": "apps/v1", "kind": "StatefulSet", "namespace": self._me.namespace}
+        about = {"apiVersion": "apps/v1", "kind": "StatefulSet", "name": self._me.cluster, "uid": owner["uid"]}
+        if one.of_pod:
+            about = {"apiVersion": "v1", "kind": "Pod", "name": self._me.pod, "uid": self._me.pod_uid}
         return {
             "apiVersion": "v1",
             "kind": "Event",
             "metadata": {"name": name, "namespace": self._me.namespace},
-            "involvedObject": {**about, "name": self._me.cluster, "uid": owner["uid"]},
+            "involvedObject": {**about, "namespace": self._me.namespace},
             "reason": one.reason,
             "message": one.message,
             "type": one.kind,

@@ -1,4 +1,4 @@
-"""What happened to a cluster between two looks, as its StatefulSet's Events: few, and each once. Pure.
+"""What happened to a cluster between two looks, as Events of its StatefulSet or a pod: few, and each once. Pure.
 
 Several agents see the same: `key` is what they have in common, so the second one's Event has the name of the first.
 A first look is no happening: the agent may just have started.
@@ -26,6 +26,7 @@ class Happening(NamedTuple):
     message: str
     key: str
     kind: str = NORMAL
+    of_pod: bool = False  # an Event of the agent's own pod, not of the StatefulSet
 
     def name(self, cluster: str) -> str:
         digest = hashlib.sha256(f"{self.reason} {self.key}".encode()).hexdigest()[:16]
@@ -50,9 +51,11 @@ def of_member(role: str, now: publication.Publication, pod: str, most: int) -> I
 def of_fence(before: str | None, now: str | None, pod: str, at: str) -> Iterator[Happening]:
     """Why the member is fenced, None if it is not. Its own agent alone posts it."""
     if now is not None and before is None:
-        yield Happening("Fenced", f"{pod} was fenced and accepts no clients: {now}"[:500], f"{pod} {at}", WARNING)
+        yield Happening(
+            "Fenced", f"{pod} was fenced and accepts no clients: {now}"[:500], f"{pod} {at}", WARNING, of_pod=True
+        )
     if now is None and before is not None:
-        yield Happening("Unfenced", f"the fence of {pod} was removed", f"{pod} {at}")
+        yield Happening("Unfenced", f"the fence of {pod} was removed", f"{pod} {at}", of_pod=True)
 
 
 def of_certificate(seen: publication.Publication, at: datetime) -> Iterator[Happening]:

@@ -271,6 +271,8 @@ def test_a_fence_is_posted_by_the_members_own_agent_and_not_by_one_that_has_just
     assert [one["message"] for one in kube.events.values()] == ["mysql-1 was fenced and accepts no clients: slow disk"]
     turn("{}")
     assert kube.reasons() == ["Fenced", "Unfenced", "Unfenced"]
+    about = [(one["involvedObject"]["kind"], one["involvedObject"]["name"]) for one in kube.events.values()]
+    assert sorted(about) == [("Pod", "mysql-0"), ("Pod", "mysql-1"), ("Pod", "mysql-1")]
 
 
 def test_a_certificate_that_nobody_renewed_is_posted_once() -> None:
