@@ -6,13 +6,13 @@ from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from mysqlops.core import instant, names, quantity, setting_secrets
+from mysqlops.core import counting, instant, names, quantity, setting_secrets
 from mysqlops.errors import ConfigError
 from mysqlops.objects import pods
 from mysqlops.planning import settings
 from mysqlops.planning.checks.model import Facts, Found
 
-SLOW_MICROSECONDS, ENOUGH_FLUSHES = 50_000, 100
+SLOW_MICROSECONDS, ENOUGH_FLUSHES = 50_000, 1000
 DAYS_LEFT, BINLOG_SHARE, MOST_SHOWN = 7, 0.5, 5
 _BINLOG, _DAY = "wait/io/file/sql/binlog", 86_400
 # What differs between healthy members, or belongs to another check (version, certificates, who writes).
@@ -154,7 +154,7 @@ def limits(facts: Facts) -> list[Found]:
     for pod, rows in facts.part("limits").items():
         for code, count, at in rows:
             if limit := _REFUSED_FOR.get(code):
-                seen = f"{code}, {count} times, last at {instant.text(datetime.fromtimestamp(at, UTC))}"
+                seen = f"{code}, {counting.of(count, 'time')}, last at {instant.text(datetime.fromtimestamp(at, UTC))}"
                 fix = f"smaller statements and transactions; or mysqlops config set {facts.name} {limit}=NUMBER"
                 found.append((f"{pod} refused what is larger than {limit}", seen, fix))
     return found
