@@ -29,7 +29,7 @@ _KINDS = (
     "StatefulSet Pod PersistentVolumeClaim Service EndpointSlice ConfigMap Lease NetworkPolicy PodDisruptionBudget "
     "ServiceAccount Role RoleBinding Deployment CronJob Job VolumeSnapshot"
 ).split()
-_PARTS = (*examination.PARTS, "my-cnf")
+_PARTS = (*examination.PARTS, "my-cnf", "reach", "growth")
 
 
 @dataclass

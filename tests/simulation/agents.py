@@ -133,6 +133,9 @@ class OwnPod(pod.Pod):
             self._world.scheduler.running()
             self._containers.handing_over = None
 
+    def note_growth(self, seconds: float | None) -> None:
+        pass
+
     def note_switchover(self, seconds: float, at: float) -> None:
         pass
 
