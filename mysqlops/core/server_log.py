@@ -42,7 +42,8 @@ def parse(member: str, text: str) -> list[Entry]:
     """In the log's order; a line without kubelet's time is dropped. Values of rows are left out where messages quote
     them."""
     found: list[Entry] = []
-    for line in text.splitlines():
+    # Only where kubelet ends a line: a name in a message may hold another separator, and then what looks like an entry.
+    for line in text.split("\n"):
         moment, _, rest = line.partition(" ")
         if (at := _utc(moment)) is None:
             continue

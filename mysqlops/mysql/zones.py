@@ -8,7 +8,6 @@ https://dev.mysql.com/doc/refman/9.7/en/time-zone-support.html
 from __future__ import annotations
 
 import itertools
-import zlib
 from collections.abc import Iterator, Sequence
 from typing import Any
 

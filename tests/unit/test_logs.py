@@ -35,6 +35,14 @@ def test_values_of_rows_are_left_out() -> None:
     assert one.text == "Duplicate entry '…' for key 't.PRIMARY'; it's off"
 
 
+@pytest.mark.parametrize("separator", ["\u2028", "\u2029", "\x85", "\v", "\f", "\x1c", "\r"])
+def test_a_name_in_a_message_begins_no_entry(separator: str) -> None:
+    """Whoever names an account or a database writes a part of messages such as `Aborted connection`."""
+    forged = f"db: 'x{separator}{line(9, 'ERROR', 'all is lost').strip()}' user: 'app'"
+    entries = server_log.parse("mysql-0", line(1, "Warning", forged) + line(2, "Note", "last"))
+    assert [(one.level, one.text) for one in entries] == [("warning", forged), ("note", "last")]
+
+
 @pytest.mark.parametrize(("level", "shown"), [("error", "e"), ("warning", "we"), ("system", "wse"), ("note", "nwse")])
 def test_logs_are_merged_by_time_and_filtered_by_level(level: str, shown: str) -> None:
     one = server_log.parse("mysql-0", line(1, "Note", "n") + line(3, "System", "s"))
