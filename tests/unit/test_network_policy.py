@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from mysqlops.cli import described, types
+from mysqlops.core import names
 from mysqlops.core.spec import ANY_NAMESPACE, ClusterSpec
 from mysqlops.drill.plan import objects
 from mysqlops.errors import ConfigError
@@ -156,6 +157,13 @@ def test_with_limited_egress_the_agents_hear_each_other() -> None:
     spec = policy_of(replace(FAST, limit_egress=True))["spec"]
     assert allows(spec["egress"], "to", Other(MEMBER), 8307)
     assert not allows(spec["egress"], "to", OUTSIDE, 8307)
+
+
+@pytest.mark.parametrize("spec", [SPEC, FAST])
+def test_agents_read_from_the_lease_whether_they_listen_to_each_other(spec: ClusterSpec) -> None:
+    lease = next(one for one in deploy.objects(spec) if one["kind"] == "Lease")
+    assert lease["metadata"]["annotations"] == {names.ANNOTATION_DETECTION: spec.failure_detection}
+    assert names.PORT_HEARTBEAT == 8307
 
 
 def test_the_policy_holds_for_the_members_and_names_their_ports() -> None:
