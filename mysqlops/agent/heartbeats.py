@@ -14,6 +14,7 @@ from mysqlops import errors
 from mysqlops.agent import datagrams, log, pod
 from mysqlops.clock import Clock, Task
 from mysqlops.core import heartbeat, names, typed, view
+from mysqlops.mysql import xcom
 from mysqlops.planning import lost_members
 
 _PAUSE_SECONDS = 5.0  # after a failure, and between two looks at the names
@@ -74,6 +75,7 @@ class Talk:
         self._resolving: Task | None = None
         self._resolved_at = now - _PAUSE_SECONDS
         self._missed: frozenset[int] = frozenset()
+        self._settled: set[tuple[int, bytes]] = set()  # members and views: proposed, or gone already
 
     def close(self) -> None:
         self._wire.close()
@@ -93,7 +95,8 @@ class Talk:
                 self._wire.send(data, self._addresses[ordinal])
         self._say(now)
         for ordinal in lost_members.plan(self.memory, sight, me.cluster, now):
-            self._remove(ordinal, sight, now)
+            if (ordinal, sight.view(now)) not in self._settled:
+                self._remove(ordinal, sight, now)
 
     def _keys(self) -> list[bytes]:
         """While passwords are rotated, others may still use the previous one."""
@@ -163,12 +166,13 @@ class Talk:
 
     def _remove(self, ordinal: int, sight: lost_members.Sight, now: float) -> None:
         self.memory = self.memory.ask(ordinal, now)
-        group_name = sight.server.group_name if sight.server is not None else ""
+        group_name, seen = sight.server.group_name if sight.server is not None else "", sight.view(now)
 
         def work() -> None:
-            left = now + _ASK_SECONDS - self._clock.monotonic()
+            outcome = "too late"
             try:
-                outcome = self._pod.ask_own_to_remove(ordinal, group_name, left).name if left > 0 else "too late"
+                if (left := now + _ASK_SECONDS - self._clock.monotonic()) > 0:
+                    outcome = self._ask(ordinal, group_name, seen, left)
             except errors.MysqlopsError as error:
                 outcome = typed.visible(str(error))
             except Exception as error:
@@ -178,6 +182,12 @@ class Talk:
             self._log.say(f"a majority misses {self._name(ordinal)}; its removal: {outcome} after {seconds:.2f} s")
 
         self._clock.start("removal", work)
+
+    def _ask(self, ordinal: int, group_name: str, seen: bytes, seconds: float) -> str:
+        answer = self._pod.ask_own_to_remove(ordinal, group_name, seconds)
+        if answer in xcom.SETTLED:
+            self._settled = {(ordinal, seen)} | {one for one in self._settled if one[1] == seen}
+        return answer.name
 
     def _name(self, ordinal: int) -> str:
         return names.pod(self._pod.me.cluster, ordinal)

@@ -130,6 +130,17 @@ def test_survivors_ask_their_own_servers(answer: xcom.Answer | Exception, capsys
     assert "heard nothing from mysql-0 for 2.0 s" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(("answer", "count"), [(xcom.Answer.OK, 1), (xcom.Answer.FAIL, 1), (xcom.Answer.RETRY, 4)])
+def test_a_member_that_promised_it_is_not_asked_again_in_the_same_view(answer: xcom.Answer, count: int) -> None:
+    """A later request could meet the member's next incarnation."""
+    net, owns = _three()
+    owns[1].answer = answer
+    _run(net, owns, 3)
+    net.down = {0}
+    _run(net, owns[1:], 6)
+    assert len(owns[1].removed) == count
+
+
 def test_passwords_that_are_being_rotated_stop_nobody() -> None:
     net, owns = _three()
     owns[1].password, owns[1].previous = "newer", "new"
