@@ -31,6 +31,11 @@ class Heartbeats:
         self._is_on = False
         self._task: Task | None = None
         self._sight = lost_members.Sight(None, 0.0)
+        self._alone = ""
+
+    def alone_because(self) -> str:
+        """Why this member must accept no clients; empty if it may."""
+        return self._alone
 
     def saw(self, server: view.ServerView, at: float, record: view.GroupRecord | None) -> None:
         """mysqld answered."""
@@ -57,9 +62,10 @@ class Heartbeats:
         talk = Talk(self._pod, self._log, self._clock)
         try:
             while self._goes_on():
-                talk.turn(self._sight)
+                self._alone = talk.turn(self._sight)
                 self._over.wait(lost_members.TURN_SECONDS)
         finally:
+            self._alone = ""
             talk.close()
 
 
@@ -80,7 +86,8 @@ class Talk:
     def close(self) -> None:
         self._wire.close()
 
-    def turn(self, sight: lost_members.Sight) -> None:
+    def turn(self, sight: lost_members.Sight) -> str:
+        """Why this member must accept no clients; empty if it may."""
         now, me = self._clock.monotonic(), self._pod.me
         self.memory = self.memory.turn(now)
         known = lost_members.others(sight, me.ordinal, me.cluster)
@@ -97,6 +104,7 @@ class Talk:
         for ordinal in lost_members.plan(self.memory, sight, me.cluster, now):
             if (ordinal, sight.view(now)) not in self._settled:
                 self._remove(ordinal, sight, now)
+        return lost_members.alone_because(self.memory, sight, me.cluster, now)
 
     def _keys(self) -> list[bytes]:
         """While passwords are rotated, others may still use the previous one."""

@@ -165,7 +165,7 @@ class Loop:
             volume_full=volume.is_full(*self._pod.volume()),
             api_is_away=self._publisher.is_away(),
             sightings=self._publisher.sightings,
-            stale_because=self._clients.blocked_because(self._clock.monotonic()),
+            stale_because=self._clients.blocked_because(self._clock.monotonic()) or self._heartbeats.alone_because(),
             torn=self._torn.why_to_drop(),
             failing=self._failing,
             now=at,

@@ -141,6 +141,15 @@ def others(sight: Sight, own: int, cluster: str) -> dict[int, view.GroupMember]:
     return {ordinal: one for ordinal, one in found.items() if ordinal != own}
 
 
+def alone_because(memory: Memory, sight: Sight, cluster: str, now: float) -> str:
+    """Why this member must accept no clients; empty if it may. Those whom it misses are a majority of its view: if they
+    are well, they remove it, and another one leads within a second, long before the group lets this one know."""
+    if sight.server is None or sight.server.state != view.ONLINE:
+        return ""
+    missed = memory.missed(now) & others(sight, memory.ordinal, cluster).keys()
+    return "it hears no majority of its group" if 2 * len(missed) > len(sight.server.members) else ""
+
+
 def plan(memory: Memory, sight: Sight, cluster: str, now: float) -> list[int]:
     """The members to have removed."""
     seen, server = sight.view(now), sight.server

@@ -238,6 +238,22 @@ def test_the_thread_survives_an_error_and_ends_when_the_pod_stops(capsys: pytest
     assert len(net.clock.started) == count, "it stays stopped"
 
 
+def test_a_member_that_hears_nobody_is_said_to_the_loop_until_it_hears_them_or_is_turned_off() -> None:
+    net, owns = _three()
+    _run(net, owns, 2)
+    net.down = {1, 2}
+    _run(net, owns[:1], 2.5)
+    assert (
+        owns[0].talk.turn(lost_members.Sight(_seen(0, _THREE), net.clock.seconds))
+        == "it hears no majority of its group"
+    )
+    beats = _beats(owns[0], net)
+    beats._alone = "it hears no majority of its group"
+    beats._goes_on = lambda: False
+    beats._talk()
+    assert beats.alone_because() == ""
+
+
 @pytest.mark.parametrize("record", [None, replace(_ON, failure_detection=""), replace(_ON, failure_detection="safe")])
 def test_there_is_no_thread_unless_it_is_wanted(record: view.GroupRecord | None) -> None:
     net = _Net(_Now())

@@ -176,6 +176,32 @@ def test_a_partition_removes_only_the_minority() -> None:
     assert {(one, lost) for one, lost, _ in group.asked} == {(one, lost) for one in (2, 3, 4) for lost in (0, 1)}
 
 
+@pytest.mark.parametrize(
+    ("size", "act", "alone"),
+    [
+        pytest.param(3, _set(cut=_apart([0], [1, 2])), {0}, id="a primary that is cut off"),
+        pytest.param(5, _set(cut=_apart([0, 1], [2, 3, 4])), {0, 1}, id="the smaller side"),
+        pytest.param(2, _set(cut=_apart([0], [1])), set(), id="of two neither can remove the other"),
+        pytest.param(3, _set(frozen={0}), set(), id="the survivors"),
+        pytest.param(3, _set(mute=_apart([0], [1, 2])), set(), id="its agent hears nobody, its server reaches all"),
+    ],
+)
+def test_who_is_removed_refuses_clients_before_another_one_leads(
+    size: int, act: Callable[[Group], None], alone: set[int]
+) -> None:
+    """Two reads of 665 were old in a drill of `partition`: the group needs seconds to let the old primary know."""
+    group = _group(size)
+    act(group)
+    began, since = group.now, dict[int, float]()
+    while group.now < began + 3:
+        group.turn()
+        for one in group.agents.keys() - group.frozen:
+            if lost_members.alone_because(group.agents[one], group.sight(one), "mysql", group.now):
+                since.setdefault(one, group.now)
+    assert set(since) == alone
+    assert all(at <= min(when for _, _, when in group.asked) + _TURN for at in since.values())
+
+
 def test_an_agent_that_was_starved_begins_to_wait_again() -> None:
     group = _group()
     group.frozen = {0}
