@@ -211,6 +211,7 @@ class _Stops(_Own):
     """Turns itself off after some turns."""
 
     turns = 3
+    beats: Any
 
     def login(self, user: str, key: str) -> connect.Login:
         self.turns -= 1

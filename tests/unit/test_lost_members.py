@@ -90,8 +90,8 @@ class Group:
         return {lost for _, lost, _ in self.asked}
 
 
-def _group(size: int = 3, **given: str) -> Group:
-    made = Group(size, **given)
+def _group(size: int = 3) -> Group:
+    made = Group(size)
     made.run(5)
     assert made.asked == []
     return made
