@@ -241,6 +241,7 @@ class ClusterApi:
             version=lease["metadata"].get("resourceVersion", ""),
             is_rotating=ordered.is_rotating(annotations),
             obituary=annotations.get(names.ANNOTATION_OBITUARY, ""),
+            failure_detection=annotations.get(names.ANNOTATION_DETECTION, ""),
             read_at=asked_at,
         )
 

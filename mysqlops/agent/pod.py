@@ -11,9 +11,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from mysqlops import errors
-from mysqlops.agent import credentials, life, settings
+from mysqlops.agent import credentials, datagrams, life, settings
 from mysqlops.clock import Clock, SystemClock
-from mysqlops.core import histogram, names, view
+from mysqlops.core import adoption, histogram, names, view
 from mysqlops.mysql import accounts, catching_up, connect, group_channel, group_replication, own_accounts, wait, xcom
 from mysqlops.planning import standing
 
@@ -94,6 +94,18 @@ class Pod:
         peer = group_channel.Peer(host, replace(login, ca_file=str(settings.TLS / "ca.crt")))
         own = f"{self.me.host(self.me.ordinal)}:{names.PORT_MYSQL}"
         return group_channel.ask_to_remove(peer, group_name, own, clock=SystemClock(), seconds=seconds)
+
+    def ask_own_to_remove(self, ordinal: int, group_name: str, seconds: float) -> xcom.Answer:
+        """Have this pod's mysqld propose the removal of another member; raises MysqlError, ConfigError. No name server
+        is asked, and no name verified: only this pod can listen there."""
+        login = self.login(names.USER_REPLICATION, names.KEY_REPLICATION_PASSWORD)
+        peer = group_channel.Peer(connect.LOOPBACK, replace(login, ssl_mode=adoption.REQUIRED))
+        lost = f"{self.me.host(ordinal)}:{names.PORT_MYSQL}"
+        return group_channel.ask_to_remove(peer, group_name, lost, clock=SystemClock(), seconds=seconds)
+
+    def wire(self) -> datagrams.Wire:
+        """Bind the port on which agents hear each other; raises OSError."""
+        return datagrams.Wire()
 
     def server_of(self, pod: str) -> connect.Server:
         """Connect to another member as members do among themselves; raises MysqlError, ConfigError."""
