@@ -1,1 +1,1 @@
-"""MySQL on Kubernetes for whoever owns one namespace."""
+"""Run MySQL on Kubernetes with rights in a single namespace."""

@@ -21,5 +21,10 @@ def chosen(environment: Mapping[str, str] = os.environ) -> tuple[str, ...]:
 
 
 def steps(images: tuple[str, ...]) -> list[tuple[str, str]]:
-    """From each image to each other. Whether a step is allowed is known once both have said their version."""
-    return list(itertools.permutations(images, 2))
+    """From each image to each other, in a walk: each step begins where the one before it ended, in a cluster that is
+    there already. Whether a step is allowed is known once both have said their version."""
+    found: list[tuple[str, str]] = []
+    for place, new in enumerate(images[1:], 1):
+        stops = [images[0], *images[1:place], images[0]]  # to each of the earlier ones and back, and home
+        found += [step for here, there in itertools.pairwise(stops) for step in ((here, new), (new, there))]
+    return found

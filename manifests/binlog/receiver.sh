@@ -4,7 +4,8 @@
 set -eu
 data=/scratch/data
 small='--innodb-buffer-pool-size=8M --loose-innodb-redo-log-capacity=8M --innodb-log-buffer-size=1M --performance-schema=OFF
-  --max-connections=10 --table-open-cache=64 --table-definition-cache=400 --loose-mysqlx=OFF'
+  --max-connections=10 --table-open-cache=64 --table-definition-cache=400 --loose-mysqlx=OFF
+  --loose-percona-telemetry-disable=ON'
 export MALLOC_ARENA_MAX=2
 mkdir -p /scratch/relay
 if [ ! -e "$data/initialised" ]; then

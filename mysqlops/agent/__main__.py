@@ -62,7 +62,12 @@ def _adders(word: str) -> Sequence[Callable[[Any], None]]:
 
 
 def _run(arguments: Sequence[str]) -> None:
-    import argparse
+    if len(arguments) == 1 and arguments[0] in _CONTAINERS:
+        from mysqlops.agent import programs
+
+        if (program := programs.WITHOUT_OPTIONS.get(arguments[0])) is not None:
+            return program()
+    import argparse  # half a megabyte, which an agent would keep
 
     parser = argparse.ArgumentParser(prog="agent.pyz", description=f"mysqlops agent {__version__}")
     commands = parser.add_subparsers(required=True)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -128,8 +127,8 @@ class Certificates:
 
     def _is_ca_unused(self, files: Files) -> bool:
         """Whether the newest CA that is trusted has not signed the certificate in use."""
-        with tempfile.TemporaryDirectory(dir=self._folder) as folder:
-            return not openssl.is_signed_by(files.get(CERTIFICATE, ""), files.get(CA, ""), Path(folder))
+        with settings.work_folder(self._folder) as folder:
+            return not openssl.is_signed_by(files.get(CERTIFICATE, ""), files.get(CA, ""), folder)
 
     def _sign_or_announce(self, found: Found, signer: Signer) -> bool:
         """A new certificate; from a CA that nobody trusts yet, none, until every member has loaded that CA. True if it
@@ -180,17 +179,17 @@ class Certificates:
     def _new_ca(self, held: vault.Held, beside: str) -> Signer:
         """The key goes into its Secret first: without it, nobody could sign again. If the run is killed then, the CA to
         be replaced is still in use, and the next run that signs continues from there."""
-        with tempfile.TemporaryDirectory(dir=self._folder) as folder:
-            made = openssl.make_ca(Path(folder))
+        with settings.work_folder(self._folder) as folder:
+            made = openssl.make_ca(folder)
         signer = Signer(made[names.KEY_CA_KEY], made[CA], beside)
         values = {names.KEY_CA_CERTIFICATE: signer.ca, names.KEY_CA_REPLACES: _hash(openssl.newest(beside))}
         self._vault.write(held, {names.KEY_CA_KEY: signer.key, **values})
         return signer
 
     def _issue(self, found: Found, signer: Signer) -> None:
-        with tempfile.TemporaryDirectory(dir=self._folder) as folder:
+        with settings.work_folder(self._folder) as folder:
             ca, where = openssl.newest(signer.ca), (self._me.cluster, self._me.namespace)
-            signed = openssl.make_certificate(Path(folder), signer.key, ca, where, also=self.hostnames())
+            signed = openssl.make_certificate(folder, signer.key, ca, where, also=self.hostnames())
         self._save(found, {**signed, CA: signer.ca + signer.beside})
 
     def _save(self, found: Found, files: Files) -> None:

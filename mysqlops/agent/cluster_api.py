@@ -15,7 +15,7 @@ from typing import Any
 from mysqlops import errors
 from mysqlops.agent import api, group_lease, settings, vault, watching
 from mysqlops.clock import Clock
-from mysqlops.core import group, instant, names, ordered, publication, routing, view
+from mysqlops.core import group, histogram, instant, names, ordered, publication, routing, view
 from mysqlops.planning import departure, standing
 
 # A peer's publication counts only if its beat moved within this many seconds of our own clock: clocks of nodes differ,
@@ -46,6 +46,7 @@ class ClusterApi:
         self.containers: list[api.Json] = []  # of this pod, as the API server last answered
         self.notes: dict[str, str] | None = None  # annotations of the group's Lease, as last read
         self.label_moves, self.label_seconds = 0, 0.0
+        self.label_times = histogram.Histogram()
         self._renewed: tuple[str | None, float] = (None, 0.0)
         self._beats: dict[str, dict[tuple[str, str], _Beat]] = {}  # pod -> its agents
 
@@ -100,6 +101,7 @@ class ClusterApi:
     def label_moved(self, seconds: float) -> None:
         """Count a change of this pod's role label, that many seconds after its cause was seen."""
         self.label_moves, self.label_seconds = self.label_moves + 1, seconds
+        self.label_times.add(seconds)
 
     def exists(self, pod: str) -> bool:
         """Whether a member has a pod, not from the API server's cache; raises KubeError."""
@@ -170,6 +172,8 @@ class ClusterApi:
             raise errors.Conflict(departure.WHY)
         if before.garbled:
             raise errors.Conflict("what the Lease records of the group cannot be read: its primary corrects it")
+        if decided_on.is_forming() and decided_on.order is None:
+            raise errors.Conflict("the group is not recorded yet: looking again")
         wanted = standing.joining(self._me.pod, server_uuid, before, holds_data=holds_data)
         annotations = lease["metadata"].setdefault("annotations", {})
         if not holds_data and (orders := ordered.obeyed(annotations, self._me.pod, server_uuid, self._clock.now())):
@@ -237,6 +241,7 @@ class ClusterApi:
             version=lease["metadata"].get("resourceVersion", ""),
             is_rotating=ordered.is_rotating(annotations),
             obituary=annotations.get(names.ANNOTATION_OBITUARY, ""),
+            failure_detection=annotations.get(names.ANNOTATION_DETECTION, ""),
             read_at=asked_at,
         )
 

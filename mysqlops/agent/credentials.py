@@ -7,7 +7,6 @@ the losers read what the winner wrote. An existing key is never replaced.
 from __future__ import annotations
 
 import secrets
-import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -70,7 +69,11 @@ def missing(present: Mapping[str, str]) -> list[str]:
 
 
 def _generated(key: str) -> str:
-    return str(uuid.uuid4()) if key == names.KEY_GROUP_NAME else password()
+    if key != names.KEY_GROUP_NAME:
+        return password()
+    import uuid  # once in a cluster's life
+
+    return str(uuid.uuid4())
 
 
 def password() -> str:
@@ -120,6 +123,15 @@ def write_statements(folder: Path, values: Mapping[str, str]) -> None:
 def ask_for_reset(folder: Path) -> None:
     """Let prepare set the passwords in older data, which may be out of date."""
     settings.write(folder / "of-before", "reset")
+
+
+def note_new_cluster(folder: Path, *, is_new: bool) -> None:
+    """Let prepare know whether a group was ever formed: in a new cluster, no server waits for another one."""
+    note = folder / "new-cluster"
+    if is_new:
+        settings.write(note, "")
+    else:
+        note.unlink(missing_ok=True)
 
 
 def read_login(folder: Path, user: str, key: str) -> connect.Login:

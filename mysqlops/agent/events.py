@@ -1,5 +1,5 @@
-"""Posts what happened as Events of the StatefulSet, on a thread of its own: an API server that refuses them, or an
-agent's Role of an older release, must not delay anything else.
+"""Posts what happened as Events of the StatefulSet or the pod, on a thread of its own: an API server that refuses them,
+or an agent's Role of an older release, must not delay anything else.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from functools import partial
 from mysqlops import errors
 from mysqlops.agent import api, cluster_api, log, settings
 from mysqlops.clock import Clock
-from mysqlops.core import instant, names, publication
+from mysqlops.core import instant, names, ordered, publication
 from mysqlops.planning import happenings
 from mysqlops.planning.happenings import Happening
 
@@ -33,6 +33,7 @@ class Events:
         self._last: publication.Publication | None = None
         self._role = ""  # the last in which the member served
         self._online: deque[tuple[float, int]] = deque(maxlen=20)  # since when, how many are ONLINE
+        self._fence: tuple[str | None] | None = None  # as of the last look; None: no look yet
         self._open: dict[str, float] = {}
         self._objects: dict[str, api.Json] = {}  # as of the last look
         self._looked_at = -_LOOK_SECONDS
@@ -65,6 +66,9 @@ class Events:
         """Look if it is time, and post what waits."""
         now = self._clock.monotonic()
         self._open = happenings.open_since(self._around.notes, self._open, now)
+        self._look_at_fence()
+        if self._last is not None:
+            self._add(happenings.of_certificate(self._last, self._clock.now()))
         if self._is_primary():
             self._add(happenings.of_orders(self._around.notes or {}, self._open, now))
         if now >= self._looked_at + _LOOK_SECONDS:
@@ -81,6 +85,16 @@ class Events:
             except errors.KubeError:  # an order that stays open is found again
                 pass
             self._waiting.pop(name, None)
+
+    def _look_at_fence(self) -> None:
+        """An agent that has just started compares nothing."""
+        if self._around.notes is None:
+            return
+        why = ordered.fenced(self._around.notes).get(self._me.pod)
+        if self._fence is not None:
+            at = instant.precise(self._clock.now())
+            self._add(happenings.of_fence(self._fence[0], why, self._me.pod, at))
+        self._fence = (why,)
 
     def _add(self, found: Iterable[Happening]) -> None:
         for event in found:
@@ -121,12 +135,14 @@ class Events:
 
     def _event(self, name: str, one: Happening, owner: Mapping[str, object]) -> api.Json:
         at = instant.text(self._clock.now())
-        about = {"apiVersion": "apps/v1", "kind": "StatefulSet", "namespace": self._me.namespace}
+        about = {"apiVersion": "apps/v1", "kind": "StatefulSet", "name": self._me.cluster, "uid": owner["uid"]}
+        if one.of_pod:
+            about = {"apiVersion": "v1", "kind": "Pod", "name": self._me.pod, "uid": self._me.pod_uid}
         return {
             "apiVersion": "v1",
             "kind": "Event",
             "metadata": {"name": name, "namespace": self._me.namespace},
-            "involvedObject": {**about, "name": self._me.cluster, "uid": owner["uid"]},
+            "involvedObject": {**about, "namespace": self._me.namespace},
             "reason": one.reason,
             "message": one.message,
             "type": one.kind,

@@ -16,6 +16,7 @@ from mysqlops.agent import (
     cluster_api,
     handover,
     health,
+    heartbeats,
     log,
     member,
     obituary,
@@ -57,10 +58,10 @@ class Loop:
         self._starting = starting.Starting(server, around, clock)
         self.catching = catching_up.CatchingUp(own, server, self._log, clock)
         self._obituary = obituary.Obituary(own, self._log, clock)
+        self._heartbeats = heartbeats.Heartbeats(own, self._log, clock)
         self._background = member.Background(clock)
         self._stop = clock.signal()
-        self._start_pause_until = 0.0
-        self._start_failures = 0
+        self._start_failures, self._start_pause_until = 0, 0.0
         self._plain: dict[type[member_actions.Action], Callable[[], None]] = {
             member_actions.ClearBootstrap: server.clear_bootstrap,
             member_actions.Leave: server.leave,
@@ -72,8 +73,7 @@ class Loop:
         self._clients = stale_clients.Memory()
         self._incarnation, self._since = "", 0.0
         self._denied = ("", 0.0)  # why, and until when no login is tried
-        self._torn = torn_relay_log.Memory()
-        self._failing = failing_applier.Memory()
+        self._torn, self._failing = torn_relay_log.Memory(), failing_applier.Memory()
         self._strays_since: float | None = None
         self._donorless_since: float | None = None
 
@@ -91,6 +91,7 @@ class Loop:
     def stop(self) -> None:
         self._stop.set()
         self._obituary.stop()
+        self._heartbeats.stop()
         self.catching.stop()
 
     def turn(self) -> None:
@@ -135,6 +136,7 @@ class Loop:
         if server is None:
             return
         self._obituary.saw(server, at, self._publisher.record)
+        self._heartbeats.saw(server, at, self._publisher.record)
         own = group.incarnation(server.view_id) if server.state == view.ONLINE else ""
         if own != self._incarnation:
             self._incarnation, self._since = own, at
@@ -163,7 +165,7 @@ class Loop:
             volume_full=volume.is_full(*self._pod.volume()),
             api_is_away=self._publisher.is_away(),
             sightings=self._publisher.sightings,
-            stale_because=self._clients.blocked_because(self._clock.monotonic()),
+            stale_because=self._clients.blocked_because(self._clock.monotonic()) or self._heartbeats.alone_because(),
             torn=self._torn.why_to_drop(),
             failing=self._failing,
             now=at,

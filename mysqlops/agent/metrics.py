@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from mysqlops import errors
 from mysqlops.agent import api, cluster_api, log, pod
 from mysqlops.clock import Clock
-from mysqlops.core import measured, metrics, names, publication
+from mysqlops.core import histogram, measured, metrics, names, publication
 from mysqlops.core.metrics import Sample
 from mysqlops.mysql import connect, statistics
 from mysqlops.planning import happenings
@@ -47,10 +47,14 @@ class Metrics:
         self._role = ""  # the last in which the member served
         self._seen: publication.Publication | None = None
         self._counts = _Counts()
+        self._elected = histogram.Histogram()
+        self._turned_at = self._clock.monotonic()
+        self._electing: float | None = None  # the last look at a replica that is elected and takes no writes yet
         self._volume: deque[tuple[float, int]] = deque(maxlen=_VOLUME_LOOKS)
         self._server: tuple[float, list[Sample]] = (0.0, [])
         self._cluster: tuple[float, list[Sample]] = (0.0, [])
         self._kept: connect.Server | None = None
+        self._requests = 0
         self._asked_at = -_ASKED_SECONDS
         self._asked = clock.signal()
 
@@ -63,11 +67,18 @@ class Metrics:
         now = self._clock.monotonic()
         if seen.volume_size and (not self._volume or now >= self._volume[-1][0] + _VOLUME_SECONDS):
             self._volume.append((now, seen.volume_used))
+            self._pod.note_growth(self._seconds_to_full())
         if before is not None:
             self._counts.views += bool(before.view_id and seen.view_id and before.view_id != seen.view_id)
         if happenings.is_promoted(self._role, seen):
             self._counts.promotions += 1
             self._counts.promoted = self._clock.now().timestamp()
+            self._electing = self._turned_at
+        if self._electing is not None and (seen.writable or seen.role == names.ROLE_REPLICA):
+            if seen.writable:
+                self._elected.add(now - self._electing)
+            self._electing = None
+        self._turned_at = now
         if seen.role != names.ROLE_NONE:
             self._role = seen.role
 
@@ -93,6 +104,8 @@ class Metrics:
         yield Sample("view_changes_total", counts.views)
         yield Sample("promotions_total", counts.promotions)
         yield Sample("label_moves_total", around.label_moves)
+        yield from self._elected.samples("promotion_duration_seconds")
+        yield from around.label_times.samples("label_move_duration_seconds")
         if counts.promoted:
             yield Sample("promotion_last_timestamp_seconds", counts.promoted)
         if around.label_moves:
@@ -100,12 +113,14 @@ class Metrics:
         count, seconds, at = self._pod.switchovers()
         yield Sample("switchovers_total", count)
         if count:
+            yield from self._pod.switchover_times().samples("switchover_duration_seconds")
             yield Sample("switchover_last_duration_seconds", seconds)
             yield Sample("switchover_last_timestamp_seconds", at)
         if memory := self._pod.resident_bytes():
             yield Sample("agent_memory_bytes", memory)
         for method, sent in sorted(api.Api.sent.items()):
             yield Sample("agent_api_requests_total", sent, {"method": method})
+        yield Sample("agent_metrics_requests_total", self._requests)
         left = self._seconds_to_full()
         if left is not None:
             yield Sample("volume_time_to_full_seconds", left)
@@ -163,6 +178,7 @@ class Metrics:
 
     def _get(self, group: str, kind: str, name: str) -> Mapping[str, object] | None:
         """None if there is none, or the Role of an older release does not permit to read it."""
+        self._requests += 1
         with contextlib.suppress(errors.KubeError):
             return self._api.get(group, kind, name)
         return None

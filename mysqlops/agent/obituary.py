@@ -18,7 +18,6 @@ _ASK_SECONDS, _ALL_SECONDS = 1.0, 3.0
 # Nothing is sent later than four seconds after the end, however long a peer or a name server keeps the thread.
 _ASKING_SECONDS = _ALL_SECONDS + _ASK_SECONDS + 1.0
 _LOOKS, _LOOK_SECONDS = 5, 0.02  # the kernel closes a process's files one after the other
-_SETTLED = (xcom.Answer.OK, xcom.Answer.FAIL)
 
 
 class Obituary:
@@ -91,6 +90,6 @@ class Obituary:
                 outcomes.append(typed.visible(str(error)))
                 continue
             outcomes.append(f"{witness} answered {answer.name} after {self._clock.monotonic() - at:.2f} s")
-            if answer in _SETTLED:
+            if answer in xcom.SETTLED:
                 break
         return f"asked the group to remove it: {'; '.join(outcomes) or 'too late'}"

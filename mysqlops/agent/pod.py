@@ -11,9 +11,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from mysqlops import errors
-from mysqlops.agent import credentials, life, settings
+from mysqlops.agent import credentials, datagrams, life, settings
 from mysqlops.clock import Clock, SystemClock
-from mysqlops.core import names, view
+from mysqlops.core import adoption, histogram, names, view
 from mysqlops.mysql import accounts, catching_up, connect, group_channel, group_replication, own_accounts, wait, xcom
 from mysqlops.planning import standing
 
@@ -29,6 +29,7 @@ class Pod:
         self.me = me
         # In RUN, mysqld's container could write them too, or leave something that blocks whoever reads it.
         self._mark, self._counted = settings.CREDENTIALS / "handing-over", settings.CREDENTIALS / "switchovers"
+        self._growth, self._times = settings.CREDENTIALS / "growth", settings.CREDENTIALS / "switchover-times"
 
     def server(self) -> connect.Server:
         """Connect to mysqld with the agent's account by the administrative interface: connections through the socket
@@ -104,6 +105,18 @@ class Pod:
         return group_channel.Peer(
             self.me.host(names.ordinal_of(pod)), replace(login, ca_file=str(settings.TLS / "ca.crt"))
         )
+
+    def ask_own_to_remove(self, ordinal: int, group_name: str, seconds: float) -> xcom.Answer:
+        """Have this pod's mysqld propose the removal of another member; raises MysqlError, ConfigError. No name server
+        is asked, and no name verified: only this pod can listen there."""
+        login = self.login(names.USER_REPLICATION, names.KEY_REPLICATION_PASSWORD)
+        peer = group_channel.Peer(connect.LOOPBACK, replace(login, ssl_mode=adoption.REQUIRED))
+        lost = f"{self.me.host(ordinal)}:{names.PORT_MYSQL}"
+        return group_channel.ask_to_remove(peer, group_name, lost, clock=SystemClock(), seconds=seconds)
+
+    def wire(self) -> datagrams.Wire:
+        """Bind the port on which agents hear each other; raises OSError."""
+        return datagrams.Wire()
 
     def server_of(self, pod: str) -> connect.Server:
         """Connect to another member as members do among themselves; raises MysqlError, ConfigError."""
@@ -199,6 +212,9 @@ class Pod:
         cannot be counted is no reason to stop half way."""
         with contextlib.suppress(OSError):
             settings.write(self._counted, f"{self.switchovers()[0] + 1:.0f} {seconds:.3f} {at:.3f}")
+            times = self.switchover_times()
+            times.add(seconds)
+            settings.write(self._times, times.dump())
 
     def switchovers(self) -> tuple[float, float, float]:
         """How many, how long the last one took, and when it ended (seconds since 1970)."""
@@ -207,6 +223,25 @@ class Pod:
         except (OSError, ValueError):
             return 0, 0, 0
         return (count, seconds, at) if all(map(math.isfinite, (count, seconds, at))) else (0, 0, 0)
+
+    def switchover_times(self) -> histogram.Histogram:
+        """How long those took."""
+        try:
+            return histogram.load(self._times.read_text())
+        except (OSError, ValueError):
+            return histogram.Histogram()
+
+    def note_growth(self, seconds: float | None) -> None:
+        """Keep in how many seconds the volume is full for `growth`, which another process of the pod reads; None if it
+        does not grow."""
+        with contextlib.suppress(OSError):
+            settings.write(self._growth, "" if seconds is None else f"{min(seconds, 1e12):.0f}")
+
+    def growth(self) -> dict[str, int]:
+        """Seconds until the volume is full; nothing if it does not grow, or was not seen for long enough."""
+        with contextlib.suppress(OSError, ValueError):
+            return {"seconds_left": int(self._growth.read_text()[:20])}
+        return {}
 
     def resident_bytes(self) -> int:
         """Resident bytes of this process, 0 if unknown."""

@@ -3,10 +3,8 @@ applications: whether the older CAs are still needed. A member that does not ans
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from mysqlops import errors
@@ -26,8 +24,8 @@ def look(client: api.Api, me: settings.Settings, hosts: Sequence[str], login: co
         application = api.decoded(client.get("v1", "secrets", secret_map.secret(me.cluster, secret_map.APP)))
     except errors.NotFound:  # of a cluster that still has everything in NAME-credentials
         application = {}
-    with tempfile.TemporaryDirectory(dir=settings.TLS) as folder:
-        newest = Path(folder) / tls_check.CA
+    with settings.work_folder(settings.TLS) as folder:
+        newest = folder / tls_check.CA
         newest.write_text(openssl.newest(trusted), encoding="utf-8")
         found = {host: _of(host, replace(login, ca_file=str(newest))) for host in hosts}
     return {"trusted": trusted, "application": application.get(tls_check.CA, ""), "members": found}

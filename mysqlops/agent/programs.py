@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import signal
 import socket
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mysqlops import errors
 from mysqlops.agent import (
@@ -32,10 +31,13 @@ from mysqlops.clock import SystemClock
 from mysqlops.core import adoption, names, ordered, timeline, typed
 from mysqlops.mysql import connect, wait
 
+if TYPE_CHECKING:
+    import argparse
+
 _CLOCK = SystemClock()
 
 
-def wait_for_dns(_: argparse.Namespace) -> None:
+def wait_for_dns() -> None:
     """Wait until this pod's own DNS name resolves to it: the other members connect to that name.
 
     For a few seconds it may still resolve to the previous pod; joining then fails for half a minute.
@@ -57,7 +59,7 @@ def wait_for_dns(_: argparse.Namespace) -> None:
         _CLOCK.sleep(0.2)
 
 
-def make_credentials(_: argparse.Namespace) -> None:
+def make_credentials() -> None:
     me = settings.read()
     client = api.Api(me.namespace, settings.SERVICE_ACCOUNT)
     notes = _await_filling(client, me)
@@ -68,6 +70,7 @@ def make_credentials(_: argparse.Namespace) -> None:
     credentials.write(settings.CREDENTIALS, credentials.of_agent(values, has_exporter=has_exporter))
     exporter.Exporter(own).write()
     credentials.write_statements(settings.STATEMENTS, values)
+    credentials.note_new_cluster(settings.STATEMENTS, is_new=not why_not_new)
     if timeline.is_going_back(notes):
         credentials.ask_for_reset(settings.STATEMENTS)
     certificates.Certificates(client, me).ensure(_CLOCK, is_new=not why_not_new)
@@ -101,21 +104,22 @@ def _await_filling(client: api.Api, me: settings.Settings) -> dict[str, str]:
         _CLOCK.sleep(1.0)
 
 
-def wait_for_database(_: argparse.Namespace) -> None:
-    """A new member of ordinal > 0 waits for a peer's port; an existing one never, or a full outage would deadlock."""
+def wait_for_database() -> None:
+    """A new member of ordinal > 0 waits for a peer's port, unless the cluster itself is new: then all servers start at
+    once. A member with data never waits, or a full outage would deadlock."""
     me = settings.read()
     if me.ordinal == 0:
         print("wait-for-database: member 0 does not wait", flush=True)
         return
     if not (settings.RUN / "initialised").exists():
-        print("wait-for-database: this member already has data: not waiting", flush=True)
+        print("wait-for-database: this member has data, or the cluster is new: not waiting", flush=True)
         return
     peers = [wait.Target(me.host(ordinal)) for ordinal in range(names.MAX_MEMBERS) if ordinal != me.ordinal]
     found = wait.wait_for(peers[: me.ordinal], None, clock=_CLOCK, timeout_seconds=7 * 86400, tell=_say)
     print(f"wait-for-database: {found} answers", flush=True)
 
 
-def run_agent(_: argparse.Namespace) -> None:
+def run_agent() -> None:
     me = settings.read()
     around = cluster_api.ClusterApi(api.Api(me.namespace, settings.SERVICE_ACCOUNT), me, _CLOCK)
     own = pod.Pod(me)
@@ -147,15 +151,18 @@ def _say(message: str) -> None:
     print(message, flush=True)
 
 
+WITHOUT_OPTIONS = {
+    "wait-for-dns": wait_for_dns,
+    "credentials": make_credentials,
+    "wait-for-database": wait_for_database,
+    "run": run_agent,
+}
+
+
 def add_to(commands: Any) -> None:
     """Add a parser for each program."""
-    for name, action in (
-        ("wait-for-dns", wait_for_dns),
-        ("credentials", make_credentials),
-        ("wait-for-database", wait_for_database),
-        ("run", run_agent),
-    ):
-        commands.add_parser(name).set_defaults(action=action)
+    for name, action in WITHOUT_OPTIONS.items():
+        commands.add_parser(name).set_defaults(action=lambda _, action=action: action())
     waiting = commands.add_parser("wait")
     waiting.add_argument("hosts", nargs="+", metavar="HOST[:PORT]")
     waiting.add_argument("--timeout", type=float, default=600, help="seconds")

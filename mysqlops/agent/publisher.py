@@ -260,7 +260,10 @@ class Publisher:
             self.ask(lambda: self._refresh(record))
 
     def _keep_copy(self, record: view.GroupRecord) -> None:
-        """Every few minutes too: somebody may have removed it."""
+        """Every few minutes too: somebody may have removed it. Not before the group is recorded: the mark of whoever
+        forms it must not outlive that moment (planning/origin.py)."""
+        if not record.incarnation():
+            return
         kept, now = (record.bootstrapped_by, record.note), self._clock.monotonic()
         is_due = kept != self._kept or now >= self._kept_at + _COPY_SECONDS
         if is_due and self.ask(lambda: self._around.keep_copy(record)):

@@ -10,10 +10,11 @@ import argparse
 import json
 from typing import Any
 
-from mysqlops.agent import pod, settings
+from mysqlops.agent import pod, reach, settings
 from mysqlops.mysql import activity, connect, examination, variables
 
-MY_CNF_PART = "my-cnf"  # the one part of an examination that is no query
+MY_CNF_PART, REACH_PART, GROWTH_PART = "my-cnf", "reach", "growth"  # the parts of an examination that are no query
+_OTHERS = (MY_CNF_PART, REACH_PART, GROWTH_PART)
 
 
 def add_to(commands: Any) -> None:
@@ -22,9 +23,10 @@ def add_to(commands: Any) -> None:
     command.add_argument("names", nargs="+")
     command.set_defaults(action=get_settings)
     command = commands.add_parser("examine")
-    command.add_argument("parts", nargs="+", choices=[*examination.PARTS, MY_CNF_PART])
+    command.add_argument("parts", nargs="+", choices=[*examination.PARTS, *_OTHERS])
+    command.add_argument("--replicas", type=int, default=0)
     command.set_defaults(action=examine)
-    for name, question in (("top", top), ("accounts", list_accounts), ("gtids", gtids)):
+    for name, question in (("top", top), ("accounts", list_accounts), ("gtids", gtids), ("slow", slow)):
         commands.add_parser(name).set_defaults(action=question)
 
 
@@ -47,11 +49,15 @@ def get_settings(options: argparse.Namespace) -> None:
 
 def examine(options: argparse.Namespace) -> None:
     """Print what `doctor` asks of one member."""
-    asked = [part for part in options.parts if part != MY_CNF_PART]
-    with _server() as server:
+    asked, own = [part for part in options.parts if part not in _OTHERS], pod.Pod(settings.read())
+    with own.server() as server:
         found = examination.examine(server, asked)
     if MY_CNF_PART in options.parts:
         found[MY_CNF_PART] = settings.MY_CNF.read_text()
+    if REACH_PART in options.parts:
+        found[REACH_PART] = reach.look(own, range(options.replicas))
+    if GROWTH_PART in options.parts:
+        found[GROWTH_PART] = own.growth()
     print(json.dumps(found, default=str))
 
 
@@ -59,6 +65,12 @@ def top(_: argparse.Namespace) -> None:
     """Print what clients do on this member."""
     with _server() as server:
         print(json.dumps(activity.look(server)))
+
+
+def slow(_: argparse.Namespace) -> None:
+    """Print which kinds of statements took longer than long_query_time."""
+    with _server() as server:
+        print(json.dumps(activity.slow(server)))
 
 
 def list_accounts(_: argparse.Namespace) -> None:

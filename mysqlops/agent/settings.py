@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,12 +57,20 @@ def read(environment: Mapping[str, str] = os.environ) -> Settings:
 def write(path: Path, text: str) -> None:
     """Write a whole file for this user only. It replaces a link instead of following it: mysqld's container can create
     one in RUN."""
-    import tempfile  # a megabyte, and programs that only ask write nothing
-
-    number, half = tempfile.mkstemp(prefix=f".{path.name}", dir=path.parent)
+    half = path.parent / f".{path.name}{os.urandom(8).hex()}"  # tempfile would cost each agent a megabyte
+    number = os.open(half, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     with os.fdopen(number, "w") as file:
         file.write(text)
     os.replace(half, path)
+
+
+@contextlib.contextmanager
+def work_folder(within: Path) -> Iterator[Path]:
+    """A folder for this user only, which is deleted in the end."""
+    import tempfile  # a megabyte, for what an agent does once a year
+
+    with tempfile.TemporaryDirectory(dir=within) as folder:
+        yield Path(folder)
 
 
 def config_digest() -> str:

@@ -38,7 +38,7 @@ class _Room:
 
 _LOOKING = _Room("looking", places=3, waiting=4, seconds=2.5)
 _ACTING = _Room("acting", places=2, waiting=2, seconds=10.0)
-LOOKING = frozenset({"accounts", "examine", "get-settings", "gtids", "top"})
+LOOKING = frozenset({"accounts", "examine", "get-settings", "gtids", "slow", "top"})
 ACTING = frozenset(
     "adopt-admit adopt-close backup-open exporter-close kill plugins probe rotate-tls rotate-users set-settings "
     "setting-kinds switchover tls-presented transactions write-gap".split()

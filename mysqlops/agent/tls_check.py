@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import ssl
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+from mysqlops.agent import settings
 
 CA, CERTIFICATE, KEY = "ca.crt", "tls.crt", "tls.key"
 _ROUNDS = 10  # TLS 1.3 takes two
@@ -34,8 +35,8 @@ def refused_because(files: Mapping[str, str], hosts: Sequence[str], work: Path) 
 
 def _contexts(files: Mapping[str, str], work: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
     serving, asking = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    with tempfile.TemporaryDirectory(dir=work) as folder:
-        trusted, chain, key = Path(folder) / CA, Path(folder) / CERTIFICATE, Path(folder) / KEY
+    with settings.work_folder(work) as folder:
+        trusted, chain, key = folder / CA, folder / CERTIFICATE, folder / KEY
         # As a file: Python takes a CA as text in ASCII only, and bundles have comments in other scripts.
         trusted.write_text(files[CA], encoding="utf-8")
         asking.load_verify_locations(trusted)

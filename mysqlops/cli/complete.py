@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import re
 import threading
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
@@ -11,12 +12,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mysqlops.cli import context
-from mysqlops.core import names, typed
+from mysqlops.core import names
 
 if TYPE_CHECKING:
     from mysqlops.kube.client import Client
 
 _SECONDS = 5.0  # on a busy machine the imports alone take two
+# No shell reads more in it than a word: bash puts it into the line as it is.
+_WORD = re.compile(r"[0-9A-Za-z_][0-9A-Za-z_:.+@/=-]*")
 Complete = Callable[[click.Context, click.Parameter, str], list[str]]
 
 
@@ -35,7 +38,7 @@ def _offers(find: Callable[[click.Context], Iterable[str]]) -> Complete:
         thread = threading.Thread(target=work, daemon=True)
         thread.start()
         thread.join(_SECONDS)
-        return sorted({word for word in list(found) if word.startswith(incomplete) and typed.is_plain(word)})
+        return sorted({word for word in list(found) if word.startswith(incomplete) and _WORD.fullmatch(word)})
 
     return complete
 

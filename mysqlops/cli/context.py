@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mysqlops.kube.client import Client
     from mysqlops.operations.session import Session
 
+T = TypeVar("T")
 answered: list[str] = []  # the documents that this run of the program has printed for machines
 
 
@@ -107,6 +108,14 @@ class Run:
         except _FirstChange:
             text = f"would {sentence}; nothing was changed"
         output.result({"would": text, "changed": False}, self.form, text)
+
+    def do(self, act: Callable[[Session], T], sentence: str, *, dry_run: bool) -> T | None:
+        """What `act` returned, without the lock of a cluster; None if it was only rehearsed."""
+        if dry_run:
+            self.rehearse(act, sentence)
+            return None
+        with self.reading() as session:
+            return act(session)
 
     def confirm(self, what: str, *, name: str = "", loses: bool = False) -> None:
         """Return if the user agreed, else raise Refused. Where data is lost, --yes is not enough: the name is."""

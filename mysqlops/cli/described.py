@@ -14,7 +14,16 @@ from mysqlops import errors
 from mysqlops.cli import options
 from mysqlops.cli.types import NameList, PodPatch
 from mysqlops.core import mysqld_config
-from mysqlops.core.spec import DEFAULT_AGENT_IMAGE, DEFAULT_IMAGE, PREFERRED, REQUIRED, ClusterSpec, check_replicas
+from mysqlops.core.spec import (
+    DEFAULT_AGENT_IMAGE,
+    DEFAULT_IMAGE,
+    FAST,
+    PREFERRED,
+    REQUIRED,
+    SAFE,
+    ClusterSpec,
+    check_replicas,
+)
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -31,6 +40,7 @@ class Access:
     any_uid: bool | None
     pod: str | None
     exporter_image: str | None
+    failure_detection: str | None
 
 
 _ACCESS = (
@@ -77,6 +87,11 @@ _ACCESS = (
         ["--exporter-image"],
         metavar="IMAGE",
         help="Image of a mysqld_exporter beside each mysqld; '' for none.",
+    ),
+    click.Option(
+        ["--failure-detection"],
+        type=click.Choice([SAFE, FAST]),
+        help="Let the group alone suspect a silent member, or its agents too, sooner (default: safe).",
     ),
 )
 

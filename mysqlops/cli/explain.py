@@ -14,7 +14,7 @@ from mysqlops.cli.context import Run
 def explain(run: Run, code: str | None) -> None:
     """Explain the code of an error, refusal, condition, alert or Event, or an exit status; or print a page.
 
-    Without CODE, list all of them.
+    Without CODE, list all of them, with a line on each.
 
     \b
     Examples:
@@ -31,11 +31,11 @@ def explain(run: Run, code: str | None) -> None:
         else:
             output.data({"code": code, "text": text}, run.form)
         return
-    codes, pages = [*carried.codes()], [page.path for page in carried.pages()]
     if not run.is_for_people:
-        output.data({"codes": codes, "pages": pages}, run.form)
+        output.data({"codes": carried.codes(), "pages": [page.path for page in carried.pages()]}, run.form)
         return
-    for title, found in (("Codes and exit statuses:", codes), ("Pages:", pages)):
+    for title, entries in carried.contents().items():
         output.say(title)
-        for line in found:
-            output.say(f"  {line}")
+        width = max(map(len, entries))
+        for name, about in entries.items():
+            output.say(f"  {name:{width}}  {about}")

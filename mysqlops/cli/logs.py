@@ -28,21 +28,33 @@ if TYPE_CHECKING:
     show_default=True,
     help="The least important level to show.",
 )
+@click.option(
+    "--source",
+    "sources",
+    type=click.Choice((server_log.SERVER, server_log.AGENT, server_log.SLOW)),
+    multiple=True,
+    default=(server_log.SERVER, server_log.AGENT),
+    show_default=True,
+    help="Show this log; may be repeated.",
+)
 @click.option("--since", type=Duration(), default="1h", show_default=True, help="Show no line older than this.")
 @click.option("--follow", "-f", is_flag=True, help="Keep printing new lines until interrupted.")
-def logs(run: Run, *, member: str, level: str, since: float, follow: bool) -> None:
-    """Show the members' error logs, merged in time order; known codes of MySQL are explained where they first appear.
+def logs(run: Run, *, member: str, level: str, sources: tuple[str, ...], since: float, follow: bool) -> None:
+    """Show the logs of the members' servers and agents, merged in time order; known codes of MySQL are explained where
+    they first appear.
 
-    The log of a server that ended before the running one is included.
+    The log of a server that ended before the running one is included. --source slow shows statements that took longer
+    than long_query_time, one entry for each kind when it last ran, without values.
 
     \b
     Examples:
       mysqlops logs mysql --level warning
+      mysqlops logs mysql --source slow --since 1d
       mysqlops logs mysql --member mysql-1 --since 10m --follow
     """
     from mysqlops.operations import logs as operations
 
-    request, explained = operations.Request(member, level, since), set[str]()
+    request, explained = operations.Request(member, level, since, sources), set[str]()
     with run.reading() as session:
         if not follow:
             _show(run, operations.read(session, run.name, request), explained)
@@ -58,7 +70,8 @@ def _show(run: Run, found: Iterable[Entry], explained: set[str]) -> None:
         return
     for entry in found:
         first, *more = entry.text.split("\n")
-        row = (entry.at[:23] + "Z", entry.member, entry.level, entry.code, first)
+        source = entry.source if entry.source != server_log.SERVER else ""
+        row = (entry.at[:23] + "Z", entry.member, source, entry.level, entry.code, first)
         output.say(" ".join(filter(None, row)))
         for line in more:
             output.say(f"    | {line}")

@@ -92,6 +92,7 @@ def run(arguments: Sequence[str] | None = None, program: str = "mysqlops") -> in
 def _failed(error: Exception, form: str) -> int:
     """Show the error and return its exit status."""
     if isinstance(error, click.ClickException):
+        error = _about_waiting(error)
         _show_usage(error)
         show_as_data(errors.ConfigError(error.format_message()), form)
         return errors.ConfigError.exit_code
@@ -104,6 +105,16 @@ def _failed(error: Exception, form: str) -> int:
         error = errors.MysqlopsError(text, hint="MYSQLOPS_DEBUG=1 shows where; please report it")
     show(error, form)
     return error.exit_code
+
+
+def _about_waiting(error: click.ClickException) -> click.ClickException:
+    """--wait and --no-wait are on verbs whose work others can finish; who gives one to another verb learns why."""
+    if not isinstance(error, click.NoSuchOption) or error.option_name not in ("--wait", "--no-wait"):
+        return error
+    if error.ctx is None or "dry_run" not in {found.name for found in error.ctx.command.params}:
+        return error
+    text = f"No such option {error.option_name!r}: this command always waits until its work is done."
+    return click.UsageError(f"{text} `mysqlops explain automation` says why.", error.ctx)
 
 
 def _show_usage(error: click.ClickException) -> None:

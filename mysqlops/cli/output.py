@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import codecs
 import json
+import os
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -135,13 +136,18 @@ def _kind() -> str:
     return "".join(word.title() for word in words)
 
 
+def _heads() -> str:
+    """rich takes NO_COLOR for colours alone (https://no-color.org)."""
+    return "" if os.environ.get("NO_COLOR") else "bold"
+
+
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]], *, are_names: bool = False) -> None:
     """Print rows for people. Numbers are aligned right. Rows are never wrapped, so that grep finds them. Heads that are
     names of others' columns stay as they are."""
     from rich.console import Console
     from rich.table import Table
 
-    made = Table(box=None, pad_edge=False, header_style="bold")
+    made = Table(box=None, pad_edge=False, header_style=_heads())
     for place, head in enumerate(heads):
         numbers = bool(place) and all(row[place][:1].isdigit() for row in rows)
         made.add_column(
@@ -172,7 +178,7 @@ def show_settings(values: Sequence[Value], form: str) -> None:
         data([value.as_json() for value in values], form)
         return
     members = sorted({member for value in values for member in value.running})
-    made = Table(box=None, pad_edge=False, header_style="bold")
+    made = Table(box=None, pad_edge=False, header_style=_heads())
     for column in ("VARIABLE", "MY.CNF", "SET BY", *members):
         made.add_column(column, overflow="fold")
     for value in (each.shown() for each in values):
@@ -207,7 +213,7 @@ def show_status(status: Status, *, wide: bool = False) -> None:
     rest = f", {status.online} of {status.replicas} members ONLINE, primary {status.primary or 'none'}"
     verdict = _plain(status.verdict, f"bold {colour}")
     console.print(_plain(f"{status.name} in {status.namespace}: ") + verdict + _plain(rest))
-    made = Table(box=None, pad_edge=False, header_style="bold")
+    made = Table(box=None, pad_edge=False, header_style=_heads())
     for column in (*_COLUMNS, *(_WIDE if wide else ())):
         made.add_column(column, no_wrap=True)
     for member in status.members:

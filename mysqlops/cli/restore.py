@@ -70,6 +70,7 @@ def restore(
     applications' accounts keep their passwords; root, app and mysqlops' own get those of the cluster's Secret.
 
     With --as, the new cluster has the size, image and settings of the one that was backed up, unless you give others.
+    To act as another user, give `--as USER` before `restore`.
 
     With --in-place, the cluster keeps its name, Services, passwords, size and settings. Its members run until the
     backup is fetched and proven on a new claim. Then all of them stop, and start with new claims. Only the previous

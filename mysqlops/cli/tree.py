@@ -50,3 +50,8 @@ class Tree(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(self.table.items()))
+
+
+def group(package: str, about: str, table: Mapping[str, str]) -> Tree:
+    """The group of the commands in this package."""
+    return Tree(package=package, table=table, name=package.rpartition(".")[2], help=about)

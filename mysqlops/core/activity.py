@@ -31,6 +31,25 @@ def mark(user: str) -> str:
 
 
 @dataclass(frozen=True)
+class Slow:
+    """One kind of statement that took longer than long_query_time: its text without values, when it last ran (seconds
+    since 1970), and times in milliseconds."""
+
+    at: int
+    statement: str
+    database: str
+    count: int
+    most: int
+    average: int
+    examined: int
+
+    def sentence(self) -> str:
+        where = f" in {self.database}" if self.database else ""
+        times = f"up to {self.most / 1000:.1f} s, {self.average / 1000:.3f} s on average of {self.count}"
+        return f"{times}, {self.examined} rows examined{where}: {self.statement}"
+
+
+@dataclass(frozen=True)
 class Session:
     """One connection; `statement` is its text without values (a digest), empty while it runs none."""
 

@@ -74,6 +74,7 @@ class Backup:
     group: str = ""  # the name under which the cluster counted transactions at that time (core/timeline.py)
     manifest: str = ""  # SHA-256 of manifest.json, which holds the checksums of all tables; empty in older releases
     committed: str = ""  # the latest commit in it, by the clock of its server (UTC, microseconds); empty: unknown
+    zones: str = ""  # whose named time zones the server held (core/zones.py)
     # What the repository adds:
     signed: str = UNSIGNED
     key_secret: str = ""  # the Secret with the key that sealed it
@@ -144,8 +145,7 @@ _KINDS = {Backup: BACKUP, Verification: VERIFICATION, Binding: BINDING}
 
 
 def binding(stored: Json) -> Binding:
-    """The binding of a backup that restic has just stored, from `restic snapshots`; raises StorageError if it is
-    none."""
+    """The binding of a backup that restic has just stored; raises StorageError if it stored none."""
     fact = next((fact for _, fact in facts.of_kind([stored], BACKUP)), None)
     tree = stored.get("tree")
     if fact is None or not isinstance(tree, str) or not _TREE.fullmatch(tree):
@@ -244,7 +244,7 @@ def _is_sound(made: Backup) -> bool:
         quantity.parse_bytes(made.storage_size)
     except ConfigError:
         return False
-    labels = (made.origin, made.member, made.role, made.volume_snapshot, made.group)
+    labels = (made.origin, made.member, made.role, made.volume_snapshot, made.group, made.zones)
     return (
         made.id.startswith(f"{made.cluster}-")
         and bool(_MOMENT.fullmatch(made.id.removeprefix(f"{made.cluster}-")))

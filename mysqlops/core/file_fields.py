@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mysqlops.core import duration, names, pod_patch, quantity, retention, typed
-from mysqlops.core.spec import DEFAULT_AGENT_IMAGE, DEFAULT_IMAGE, PREFERRED
+from mysqlops.core.spec import DEFAULT_AGENT_IMAGE, DEFAULT_IMAGE, PREFERRED, SAFE
 from mysqlops.core.target import DEFAULT_IMAGE as RESTIC_IMAGE
 from mysqlops.errors import ConfigError
 
@@ -88,6 +88,9 @@ _PERIODS = {"last": "backups", **{key: f"{key} backups" for key in ("hourly", "d
 _REPLICAS = "Members: 1, 3, 5, 7 or 9."
 _AGENT = "A stock image of Python 3.11 or later, for the agents."
 _EXPORTER = "mysqld_exporter beside each mysqld: [monitoring](../how-to/monitoring.md#mysqld_exporter)."
+_DETECTION = (
+    "How soon a silent member is removed: `safe`, or `fast`: [failure-detection.md](../how-to/failure-detection.md)."
+)
 _RATE = "Limit of copy and upload, per second: `50Mi`."
 CLUSTER_FIELDS = (
     Field("spec.replicas", COUNT, _REPLICAS, "3", option="--replicas"),
@@ -119,6 +122,7 @@ CLUSTER_FIELDS = (
     Field("spec.exporterImage", TEXT, _EXPORTER, option="--exporter-image"),
     Field("spec.imagePullSecrets", NAMES, "Secrets of a private registry.", option="--image-pull-secrets"),
     Field("spec.spread", TEXT, "Members on different nodes: `preferred`, or `required`.", PREFERRED, option="--spread"),
+    Field("spec.failureDetection", TEXT, _DETECTION, SAFE, option="--failure-detection"),
     Field("spec.anyUid", FLAG, "The namespace chooses the pods' user and group.", option="--any-uid"),
     Field(pod_patch.PATH, PATCH, "What is added to every pod: [pods.md](pods.md)."),
     Field(f"{_SCHEDULE}.target", TEXT, "Where the backups go.", required=True),

@@ -8,9 +8,10 @@
   exist for a moment, but only one of them is recorded here, and members of another one accept no clients.
 - `began_with` is what the member that formed the group held when it took the Lease: all that any expected member held.
   A member of another run that holds more has it from there (planning/standing.py).
-- `elsewhere` are members that were in another run, until they are seen to have nothing from there
-  (planning/origin.py). `shared` is what such a member, or an outcast that was one, has in common with this history.
-  Whatever else it holds has numbers that this history gives to other transactions: nobody else has those.
+- `elsewhere` are members that were in another run, or formed one that is not recorded yet, until they are seen to have
+  nothing from there (planning/origin.py). `shared` is what such a member, or an outcast that was one, has in common
+  with this history. Whatever else it holds has numbers that this history gives to other transactions: nobody else has
+  those.
 - `name` is the name of the history: the UUID under which the group counts transactions. A group that continues without
   what a member may hold gets another name, and that member becomes an outcast: it never joins by itself.
 """
@@ -120,31 +121,43 @@ def name_of(note: Note, order: GoOnWithout | None) -> str:
 
 def forming(note: Note, order: GoOnWithout | None, pod: str, server_uuid: str, held: str = "") -> Note:
     """The note of a group that this member is about to form with what it holds; members that the order gives up become
-    outcasts."""
-    found = note.with_outcasts(note.outcasts, _without(note.elsewhere, {pod: ""}))
-    found = replace(found, incarnation="", joining={**note.joining, pod: server_uuid}, began_with=held)
+    outcasts. Until its group is recorded, it counts as one that was elsewhere: another member may form the group that
+    counts, and nobody could mark this one any more if its pod or the API server is lost then."""
+    ours, strayed = note.shared_with(pod, server_uuid), {**note.elsewhere, pod: server_uuid}
+    found = replace(note, incarnation="", joining={**note.joining, pod: server_uuid}, began_with=held)
     if order is None:
-        return found
-    found = found.with_outcasts({**_without(note.outcasts, order.back), **order.members}, found.elsewhere)
-    return replace(
+        return _marking(found.with_outcasts(note.outcasts, strayed), pod, held)
+    strayed |= {back: uuid for back, uuid in order.back.items() if back != pod and _may_differ(note, back, ours)}
+    found = found.with_outcasts({**_without(note.outcasts, order.back), **order.members}, strayed)
+    found = replace(
         found,
         name=name_of(note, order),
         parent=note.name,
         # Never empty: that would mean that no view was recorded.
         members=_without(note.members, order.members) or {pod: server_uuid},
         joining=_without(found.joining, order.members),
-        shared=_shared(found, [note.shared[pod] for pod in order.back if pod in note.shared]),
     )
+    if ours is not None:
+        found = replace(found, shared=_shared(found, ours, {*found.outcasts, *order.back}))
+    return _marking(found, pod, held)
 
 
-def _shared(note: Note, returned: Sequence[str]) -> dict[str, str]:
-    """Once an outcast that was in another run is taken back, its transactions are the history's, and all others hold
-    other ones under the same numbers."""
+def _marking(note: Note, pod: str, held: str) -> Note:
+    return replace(note, shared={**note.shared, pod: held})
+
+
+def _may_differ(note: Note, returned: str, ours: gtid.GtidSet | None) -> bool:
+    """Whether an outcast that returns with the one that forms the group may hold other transactions than that one under
+    the same numbers: either was in a group that did not count."""
+    return ours is not None or returned in note.shared
+
+
+def _shared(note: Note, ours: gtid.GtidSet, others: Iterable[str]) -> dict[str, str]:
+    """Once an outcast that was in another run is taken back and forms the group, its transactions are the history's,
+    and all others hold other ones under the same numbers."""
     found = dict(note.shared)
-    for text in returned:
-        for pod in note.outcasts:
-            ours = gtid.GtidSet.parse(text)
-            found[pod] = str(gtid.GtidSet.parse(found[pod]).common(ours) if pod in found else ours)
+    for pod in others:
+        found[pod] = str(gtid.GtidSet.parse(found[pod]).common(ours) if pod in found else ours)
     return found
 
 

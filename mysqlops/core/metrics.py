@@ -11,12 +11,13 @@ from typing import NamedTuple
 
 PREFIX = "mysqlops_"
 _UNITS = ("seconds", "bytes", "transactions")
-# Name and help, one a line. A counter's name ends with _total, anything else is a gauge; the last word of a name is its
-# unit. docs/reference/metrics.md is made from this.
+# Name and help, one a line. A counter's name ends with _total, HISTOGRAMS are named below, anything else is a gauge;
+# the last word of a name is its unit. docs/reference/metrics.md is made from this.
 _TABLE = """
 agent_info Versions of the agent and its server
 agent_memory_bytes Resident memory of the agent
 agent_api_requests_total Requests of the agent to the API server, by HTTP method
+agent_metrics_requests_total Those of them that are made for /metrics after a scrape
 member_state 1 for the member's Group Replication state, 0 for the others
 member_role 1 for the member's role, 0 for the others
 member_online 1 if the member is ONLINE with a majority and serves
@@ -29,9 +30,12 @@ join_attempts Attempts to copy, join or form since the member was last in the gr
 view_changes_total Changes of the group's view since the agent started
 promotions_total Times that the member became primary since the agent started
 promotion_last_timestamp_seconds When the member last became primary
+promotion_duration_seconds From the last look at a replica to the first at a primary that accepts writes
 label_moves_total Changes of the pod's role label after a change of role
+label_move_duration_seconds From seeing a change of role to the changed label
 label_move_last_duration_seconds From seeing the last change of role to the changed label
 switchovers_total Switchovers away from this member since its pod started
+switchover_duration_seconds How long changes of roles took
 switchover_last_duration_seconds How long the last one's change of roles took
 switchover_last_timestamp_seconds When the last one ended
 container_restarts_total Restarts of a container of this pod
@@ -105,6 +109,8 @@ binlog_gap 1 if binary logs were purged before they were stored
 HELP: Mapping[str, str] = {
     name: text for name, _, text in (line.partition(" ") for line in _TABLE.strip().splitlines())
 }
+HISTOGRAMS = frozenset({"promotion_duration_seconds", "label_move_duration_seconds", "switchover_duration_seconds"})
+_PARTS = ("_bucket", "_sum", "_count")
 
 
 class Sample(NamedTuple):
@@ -126,7 +132,15 @@ def unit(name: str) -> str:
 
 
 def kind(name: str) -> str:
-    return "counter" if name.endswith("_total") else "gauge"
+    return "histogram" if name in HISTOGRAMS else "counter" if name.endswith("_total") else "gauge"
+
+
+def family(name: str) -> str:
+    """The metric that a sample belongs to: a histogram's samples have names of their own."""
+    for part in _PARTS:
+        if name.endswith(part) and name.removesuffix(part) in HISTOGRAMS:
+            return name.removesuffix(part)
+    return name
 
 
 def text(samples: Iterable[Sample], labels: Mapping[str, str], *, is_open: bool) -> str:
@@ -134,17 +148,17 @@ def text(samples: Iterable[Sample], labels: Mapping[str, str], *, is_open: bool)
     unit is a comment."""
     found: dict[str, list[Sample]] = {}
     for sample in samples:
-        found.setdefault(sample.name, []).append(sample)
+        found.setdefault(family(sample.name), []).append(sample)
     lines = list[str]()
     for name, about in HELP.items():
         if name not in found:
             continue
-        family = PREFIX + (base(name) if is_open else name)
-        lines += [f"# HELP {family} {about}", f"# TYPE {family} {kind(name)}"]
+        whole = PREFIX + (base(name) if is_open else name)
+        lines += [f"# HELP {whole} {about}", f"# TYPE {whole} {kind(name)}"]
         if unit(name):
-            lines.append(f"# UNIT {family} {unit(name)}")
+            lines.append(f"# UNIT {whole} {unit(name)}")
         lines += [
-            f"{PREFIX}{name}{{{_labels({**labels, **sample.labels})}}} {_number(sample.value)}"
+            f"{PREFIX}{sample.name}{{{_labels({**labels, **sample.labels})}}} {_number(sample.value)}"
             for sample in found[name]
         ]
     return "\n".join([*lines, *(["# EOF"] if is_open else []), ""])

@@ -60,6 +60,7 @@ ANNOTATION_PENDING = f"{DOMAIN}/pending"
 ANNOTATION_BINLOG = f"{DOMAIN}/binlog"  # on the receiver's Lease: JSON, core/binlog.py's Report
 ANNOTATION_RESTIC = f"{DOMAIN}/restic-image"  # on such a Secret
 ANNOTATION_OBITUARY = f"{DOMAIN}/obituary"  # on the group's Lease: "on" or "off" (planning/obituary.py)
+ANNOTATION_DETECTION = f"{DOMAIN}/failure-detection"  # on the group's Lease (planning/lost_members.py)
 ANNOTATION_COPY = f"{DOMAIN}/copy"  # on all objects of a drill's restored copy: the drill's token
 ANNOTATION_DRILL = f"{DOMAIN}/drill"  # on the Lease: JSON, a drill under way (drill/model.py)
 
@@ -67,9 +68,8 @@ ROLE_PRIMARY = "primary"
 ROLE_REPLICA = "replica"
 ROLE_NONE = "none"
 
-PORT_MYSQL = 3306
-PORT_AGENT = 8306
-PORT_EXPORTER = 9104
+PORT_MYSQL, PORT_AGENT, PORT_EXPORTER = 3306, 8306, 9104
+PORT_HEARTBEAT = 8307  # UDP; only with fast failure detection (core/heartbeat.py)
 CONTAINER_MYSQLD = "mysqld"
 CONTAINER_AGENT = "agent"
 CONTAINER_EXPORTER = "mysqlops-exporter"

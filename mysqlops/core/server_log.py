@@ -5,17 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
-from mysqlops.core import instant, names
+from mysqlops.core import activity, instant, names, typed
 
+SERVER, AGENT, SLOW = "server", "agent", "slow"
 LEVELS = ("error", "warning", "system", "note")  # each includes those before it
 # https://dev.mysql.com/doc/refman/9.7/en/error-log-format.html
 _LINE = re.compile(
     r"\S+\s+\d+\s+\[(?P<level>ERROR|Warning|System|Note)\]\s+\[(?P<code>MY-\d{6})\]\s+\[(?P<of>\w*)\]\s?(?P<text>.*)",
     re.ASCII,
 )
+_LAST = 253_402_300_799  # of the year 9999
 _QUOTED_VALUE = re.compile(r"(Duplicate entry )'.*?'( for key)")
 
 
@@ -30,6 +32,7 @@ class Entry:
     subsystem: str
     text: str
     explanation: str = ""
+    source: str = "server"
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -39,7 +42,8 @@ def parse(member: str, text: str) -> list[Entry]:
     """In the log's order; a line without kubelet's time is dropped. Values of rows are left out where messages quote
     them."""
     found: list[Entry] = []
-    for line in text.splitlines():
+    # Only where kubelet ends a line: a name in a message may hold another separator, and then what looks like an entry.
+    for line in text.split("\n"):
         moment, _, rest = line.partition(" ")
         if (at := _utc(moment)) is None:
             continue
@@ -51,6 +55,31 @@ def parse(member: str, text: str) -> list[Entry]:
         level = facts["level"].lower()
         found.append(Entry(at, member, level, facts["code"], facts["of"], without_values(facts["text"])))
     return found
+
+
+def parse_agent(member: str, text: str) -> list[Entry]:
+    """An agent's log: each line with kubelet's time and its own."""
+    found = []
+    for line in text.splitlines():
+        moment, _, rest = line.partition(" ")
+        if (at := _utc(moment)) is not None:
+            own, _, sentence = rest.partition(" ")
+            said = sentence if names.is_moment(own) else rest
+            level = "error" if said.startswith("unexpected ") or not names.is_moment(own) else "note"
+            found.append(Entry(at, member, level, "", "", without_values(said), source=AGENT))
+    return found
+
+
+def of_slow(member: str, answer: object, since: str) -> list[Entry]:
+    """What a member answered about slow statements, at their last moments; what has another form is left out."""
+    rows = answer if isinstance(answer, list) else []
+    found = [typed.make(activity.Slow, row, plain=False) for row in rows if isinstance(row, dict)]
+    entries = []
+    for one in filter(None, found):
+        at = instant.precise(datetime.fromtimestamp(min(max(one.at, 0), _LAST), UTC))
+        if at >= since:
+            entries.append(Entry(at, member, "warning", "", "", one.sentence(), source=SLOW))
+    return entries
 
 
 def _utc(moment: str) -> str | None:

@@ -10,10 +10,12 @@ from mysqlops.errors import ConfigError
 DEFAULT_IMAGE = "mysql:9.7"
 DEFAULT_AGENT_IMAGE = "python:3.13-slim"
 ANY_NAMESPACE = "*"
+FAST, SAFE = "fast", "safe"  # failure detection: by the agents too, or by the group alone (docs/adr/0061)
 PREFERRED, REQUIRED = "preferred", "required"  # whether members may share a node where no other has room
 # Properties of this Kubernetes cluster, not of the database: no backup carries them.
 SURROUNDINGS = frozenset(
-    "client_namespaces metrics_namespaces limit_egress pull_secrets pod spread any_uid exporter_image".split()
+    "client_namespaces metrics_namespaces limit_egress pull_secrets pod spread any_uid exporter_image "
+    "failure_detection".split()
 )
 
 
@@ -41,6 +43,7 @@ class ClusterSpec:
     spread: str = PREFERRED
     any_uid: bool = False  # the namespace chooses the pods' user and group
     exporter_image: str = ""  # of the mysqld_exporter beside each mysqld; empty for none
+    failure_detection: str = SAFE
     pod: str = ""  # what the user adds to every pod (core/pod_patch.py)
 
     def __post_init__(self) -> None:
@@ -63,8 +66,8 @@ class ClusterSpec:
                     names.check_namespace(text, option)
         for secret in self.pull_secrets:
             names.check_object_name(secret, "--image-pull-secrets")
-        if self.spread not in (PREFERRED, REQUIRED):
-            raise ConfigError(f"--spread {self.spread}: expected {PREFERRED} or {REQUIRED}")
+        _check_choice("--spread", self.spread, (PREFERRED, REQUIRED))
+        _check_choice("--failure-detection", self.failure_detection, (FAST, SAFE))
         pod_patch.load(self.pod)
         self.sizing()
 
@@ -88,6 +91,11 @@ def check_replicas(replicas: int) -> None:
             "and a split into halves stops both",
             hint=f"use --replicas {replicas - 1} or {replicas + 1}",
         )
+
+
+def _check_choice(option: str, text: str, among: tuple[str, str]) -> None:
+    if text not in among:
+        raise ConfigError(f"{option} {text}: expected {' or '.join(among)}")
 
 
 def _bytes(option: str, text: str) -> int:

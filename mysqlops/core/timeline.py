@@ -20,13 +20,14 @@ from mysqlops.core import gtid, names, typed
 class Timeline:
     """`claims` is the template of the claims' names, `group` the group's name (a UUID). `members` are those that may
     hold acknowledged transactions of the time it was left, `outcasts` those that its group had given up by then: both
-    map a pod to its server_uuid. These and `shared` are as in core/group.py."""
+    map a pod to its server_uuid. These, `shared` and `elsewhere` are as in core/group.py."""
 
     claims: str
     group: str
     members: Mapping[str, str] = field(default_factory=dict)
     outcasts: Mapping[str, str] = field(default_factory=dict)
     shared: Mapping[str, str] = field(default_factory=dict)
+    elsewhere: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ def _line(value: Any) -> Timeline | None:
     line = typed.make(Timeline, value)
     if line is None or not names.is_claim_template(line.claims) or not _GROUP.fullmatch(line.group):
         return None
-    are_maps = all(map(names.are_members, (line.members, line.outcasts, line.shared)))
+    are_maps = all(map(names.are_members, (line.members, line.outcasts, line.shared, line.elsewhere)))
     return line if are_maps and all(map(gtid.is_set, line.shared.values())) else None
 
 

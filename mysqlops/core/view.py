@@ -14,6 +14,7 @@ ONLINE, RECOVERING, OFFLINE, ERROR, UNREACHABLE = "ONLINE", "RECOVERING", "OFFLI
 IN_GROUP = (ONLINE, RECOVERING)  # a member in one of these states takes part in its group
 DOWN = "DOWN"
 CHANNEL = "mysqlops_catch_up"  # by which a member that comes back receives what it missed (planning/catching_up.py)
+FAST = "fast"  # failure detection (planning/lost_members.py)
 LEASE_SECONDS = 60.0  # a holder that died while forming the group blocks another for no longer
 
 
@@ -124,11 +125,17 @@ class GroupRecord:
     version: str = ""
     is_rotating: bool = False  # passwords (core/ordered.py)
     obituary: str = ""  # a user's switch (planning/obituary.py)
+    failure_detection: str = ""  # view.FAST, or anything else
     read_at: float = 0.0  # of the reader's own clock (seconds)
 
     def given_up(self) -> frozenset[str]:
         """The members that a user ordered to give up in this outage."""
         return frozenset(self.order.members) if self.order else frozenset()
+
+    def is_forming(self) -> bool:
+        """Whether the Lease was taken to form a group that it does not record yet: nobody knows which group counts. An
+        older agent does not note what its group begins with."""
+        return self.note.began_with is not None and not self.incarnation()
 
     def incarnation(self) -> str:
         """Which run of the group is the cluster's; empty if that is not decided (yet)."""

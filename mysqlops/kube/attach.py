@@ -37,10 +37,14 @@ class Attached:
     def write(self, data: bytes) -> None:
         """Send bytes to its standard input."""
         for at in range(0, len(data), _PIECE):
-            self._opened.send_binary(bytes([_STDIN]) + data[at : at + _PIECE])
+            self._send(_STDIN, data[at : at + _PIECE])
 
     def resize(self, columns: int, rows: int) -> None:
-        self._opened.send_binary(bytes([_SIZE]) + json.dumps({"Width": columns, "Height": rows}).encode())
+        self._send(_SIZE, json.dumps({"Width": columns, "Height": rows}).encode())
+
+    def _send(self, channel: int, data: bytes) -> None:
+        with _reached(self._where):
+            self._opened.send_binary(bytes([channel]) + data)
 
     def read(self) -> tuple[int, bytes] | None:
         """The next channel and bytes, None once the program has ended; raises PodExecFailed if the connection is lost,
@@ -48,7 +52,8 @@ class Attached:
         from websocket import ABNF
 
         while self.exit_code is None:
-            opcode, message = self._next()
+            with _reached(self._where):
+                opcode, message = self._next()
             if opcode == ABNF.OPCODE_CLOSE:
                 raise errors.PodExecFailed(f"{self._where}: the connection was closed before the program ended")
             if opcode != ABNF.OPCODE_BINARY or len(message) < 2:
@@ -78,19 +83,28 @@ def attached(
     connection: Connection, pod: str, container: str, command: Sequence[str], *, tty: bool
 ) -> Iterator[Attached]:
     """Start a program in the pod at that path; raises PodExecFailed if it does not start, or is lost."""
-    from websocket import WebSocketBadStatusException, WebSocketException
-
     where = f"exec in {pod.rpartition('/')[2]}/{container}"
     # A terminal has one stream for both outputs.
     streams = [("stdin", "true"), ("stdout", "true"), ("tty", "true") if tty else ("stderr", "true")]
     query = urlencode([("container", container), *(("command", word) for word in command), *streams])
+    with contextlib.ExitStack() as stack:
+        with _reached(where):
+            path = f"{pod}/exec?{query}"
+            opened = stack.enter_context(connection.websocket(path, kube_exec.PROTOCOL, _QUIET_SECONDS))
+        yield Attached(opened, where)
+
+
+@contextlib.contextmanager
+def _reached(where: str) -> Iterator[None]:
+    """Around calls of the connection alone: a reader of ours that has gone is another broken pipe."""
+    from websocket import WebSocketBadStatusException, WebSocketException
+
     try:
-        with connection.websocket(f"{pod}/exec?{query}", kube_exec.PROTOCOL, _QUIET_SECONDS) as opened:
-            yield Attached(opened, where)
+        yield
     except WebSocketBadStatusException as error:
         text = kube_status.reason(error.resp_body or b"")
         raise errors.PodExecFailed(f"{where}: {error.status_code} {text}".strip()[:400]) from error
-    except (WebSocketException, ConnectionError) as error:
+    except (WebSocketException, OSError) as error:
         raise errors.PodExecFailed(f"{where}: the connection was lost: {error}"[:400]) from error
 
 

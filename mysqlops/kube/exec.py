@@ -51,7 +51,7 @@ def run(connection: Connection, pod: str, container: str, command: Sequence[str]
         text = kube_status.reason(error.resp_body or b"")
         raise errors.PodExecFailed(f"{where}: {error.status_code} {text}".strip()[:400]) from error
     except WebSocketTimeoutException as error:
-        raise errors.PodExecFailed(f"{where}: not finished after {timeout_seconds:.0f} s") from error
+        raise errors.PodExecFailed(f"{where}: not finished after {timeout_seconds:g} s") from error
     except (WebSocketException, OSError, ValueError) as error:
         raise errors.PodExecFailed(f"{where}: the connection was lost: {error}"[:400]) from error
 

@@ -43,17 +43,17 @@ def load_one(path: str) -> Json:
 @cache
 def _base() -> str:
     base = folder() / "base"
-    kustomization = _load((base / "kustomization.yaml").read_text())
+    kustomization = _load((base / "kustomization.yaml").read_text(encoding="utf-8"))
     labels = kustomization["generatorOptions"]["labels"]
     objects = [_config_map(base, entry, labels) for entry in kustomization["configMapGenerator"]]
     for name in kustomization["resources"]:
-        objects.append(_load((base / name).read_text()))
+        objects.append(_load((base / name).read_text(encoding="utf-8")))
     return json.dumps(objects)
 
 
 @cache
 def _one(path: str) -> str:
-    return json.dumps(_load((folder() / path).read_text()))
+    return json.dumps(_load((folder() / path).read_text(encoding="utf-8")))
 
 
 def _load(text: str) -> Json:
@@ -63,7 +63,7 @@ def _load(text: str) -> Json:
 
 def read_text(path: str) -> str:
     """A file of manifests/, such as a script."""
-    return (folder() / path).read_text()
+    return (folder() / path).read_text(encoding="utf-8")
 
 
 def _config_map(base: Traversable, entry: Json, labels: dict[str, str]) -> Json:
@@ -72,5 +72,5 @@ def _config_map(base: Traversable, entry: Json, labels: dict[str, str]) -> Json:
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": {"name": entry["name"], "labels": dict(labels)},
-        "data": {file.name: file.read_text() for file in texts},
+        "data": {file.name: file.read_text(encoding="utf-8") for file in texts},
     }

@@ -43,7 +43,7 @@ class Account:
     host: str
     key: str
     rights: tuple[str, ...] = ()
-    connections: int = 0  # at most so many at once; 0: as many as any account
+    connections: int = 0  # at most that many at once; 0: no limit of its own
 
     def requirement(self) -> str:
         return "" if self.host == "localhost" else "REQUIRE SSL "

@@ -54,6 +54,16 @@ SELECT user, host, plugin, ssl_type <> '', account_locked = 'Y', password_expire
 FROM mysql.user WHERE user NOT IN ('mysql.session', 'mysql.infoschema', 'mysql.sys') ORDER BY user, host
 LIMIT {activity.MOST}
 """  # noqa: S608
+# One row for each kind of statement. The file of the slow log, which is off, would grow on the volume, and contains
+# rows' values.
+_SLOW = f"""
+SELECT CAST(UNIX_TIMESTAMP(last_seen) AS UNSIGNED), LEFT(digest_text, 1000), COALESCE(schema_name, ''),
+  CAST(count_star AS UNSIGNED), CAST(max_timer_wait DIV 1000000000 AS UNSIGNED),
+  CAST(avg_timer_wait DIV 1000000000 AS UNSIGNED), CAST(sum_rows_examined AS UNSIGNED)
+FROM performance_schema.events_statements_summary_by_digest
+WHERE max_timer_wait >= @@global.long_query_time * 1000000000000 AND digest_text IS NOT NULL
+ORDER BY last_seen DESC LIMIT {activity.MOST}
+"""  # noqa: S608
 _WHOSE = "SELECT user, command FROM performance_schema.processlist WHERE id = %s"
 _GONE = 1094
 
@@ -72,6 +82,7 @@ _PARTS: dict[str, Callable[[connect.Server], Any]] = {
     ],
     "waits": _records(activity.Wait, _WAITS),
 }
+slow = _records(activity.Slow, _SLOW)
 accounts = _records(activity.Account, _ACCOUNTS)
 
 

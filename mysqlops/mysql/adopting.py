@@ -12,8 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from mysqlops import errors
-from mysqlops.core import adoption, series
-from mysqlops.core.version import find
+from mysqlops.core import adoption
 from mysqlops.errors import Reason
 from mysqlops.mysql import accounts, comparison, connect, foreign_views, programs
 
@@ -154,8 +153,6 @@ def accept_writes(source: connect.Server, *, read_only: bool) -> None:
 
 def unfit(source: connect.Server, databases: Sequence[str]) -> list[Reason]:
     """The reasons why something cannot be copied, by name, before anything runs on the source."""
-    if old := _too_old(str(source.scalar("SELECT @@version"))):
-        return [Reason("unfit-source", old)]
     odd = [name for name in databases if not adoption.is_plain(name)]
     found = [Reason("unfit-name", f"database {name!r}: control characters cannot be handled") for name in odd]
     for database in databases:
@@ -209,16 +206,6 @@ def _unfit_names(source: connect.Server, database: str, databases: Sequence[str]
     same = [(name, tables.get(f"{database}.{name}".casefold())) for name in views]
     text = "mysqldump does not distinguish view {} from table {}"
     return found + [text.format(comparison.quoted(database, name), table) for name, table in same if table]
-
-
-def _too_old(version: str) -> str:
-    oldest, found = series.OLDEST_SOURCE, find(version)
-    needed = f"adopt supports MySQL {oldest.major}.{oldest.minor} and later"
-    if "mariadb" in version.lower():
-        return f"the source is MariaDB ({version}): {needed}"
-    if found is None or found < oldest:
-        return f"the source is of version {version}: {needed}"
-    return ""
 
 
 def _broken(source: connect.Server, database: str) -> list[str]:

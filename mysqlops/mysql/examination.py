@@ -45,6 +45,22 @@ SELECT error_code, subsystem, COUNT(*), CAST(UNIX_TIMESTAMP(MAX(logged)) AS UNSI
 FROM performance_schema.error_log WHERE prio = 'Error' AND logged > NOW() - INTERVAL 1 HOUR
 GROUP BY error_code, subsystem ORDER BY MAX(logged) DESC LIMIT 20
 """
+# Average times, in microseconds, of everything but reads and writes, which is flushes but for a few files opened.
+_FLUSHES = """
+SELECT event_name, CAST(count_misc AS UNSIGNED), CAST(avg_timer_misc DIV 1000000 AS UNSIGNED)
+FROM performance_schema.file_summary_by_event_name
+WHERE event_name IN ('wait/io/file/sql/binlog', 'wait/io/file/innodb/innodb_log_file') AND count_misc > 0
+"""
+# Refused for its size: by the group (logged, as long as the log's table reaches), by max_allowed_packet and by
+# max_binlog_cache_size (counted, but not where performance_schema_error_size is 0, as on small members).
+_LIMITS = """
+SELECT error_code, CAST(COUNT(*) AS UNSIGNED), CAST(UNIX_TIMESTAMP(MAX(logged)) AS UNSIGNED)
+FROM performance_schema.error_log WHERE error_code = 'MY-011608' GROUP BY error_code
+UNION ALL SELECT CONCAT('MY-', LPAD(error_number, 6, '0')), CAST(sum_error_raised AS UNSIGNED),
+  CAST(UNIX_TIMESTAMP(last_seen) AS UNSIGNED)
+FROM performance_schema.events_errors_summary_global_by_error
+WHERE error_number IN (1153, 1197) AND sum_error_raised > 0
+"""
 
 
 def _rows(sql: str) -> Callable[[connect.Server], Any]:
@@ -61,6 +77,9 @@ PARTS: dict[str, Callable[[connect.Server], Any]] = {
     "tables": _rows(_TABLES),
     "transactions": lambda server: [asdict(transaction) for transaction in sessions.transactions(server)],
     "errors": _rows(_ERRORS),
+    "flushes": _rows(_FLUSHES),
+    "binlogs": lambda server: {"bytes": sum(int(row[1]) for row in server.query("SHOW BINARY LOGS"))},
+    "limits": _rows(_LIMITS),
 }
 
 

@@ -67,7 +67,8 @@ def put_back(server: connect.Server, one: accounts.Account, password: str, *, is
     made = f"CREATE USER IF NOT EXISTS {one} IDENTIFIED {{}} {one.clauses()}"
     accounts.set_password(server, one, password, made)
     if not is_accepted:
-        accounts.set_password(server, one, password, f"ALTER USER {one} IDENTIFIED {{}}")
+        # Without the clauses, a history that somebody gave the account would refuse a password that it had before.
+        accounts.set_password(server, one, password, f"ALTER USER {one} IDENTIFIED {{}} {one.clauses()}")
     server.query(f"ALTER USER {one} {one.clauses()} ACCOUNT UNLOCK")
     for grant in one.grants():
         server.query(grant)

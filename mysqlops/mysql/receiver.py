@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from mysqlops import errors
-from mysqlops.core import instant, series
+from mysqlops.core import applier, instant, series
 from mysqlops.core import receiving as core
 from mysqlops.core.gtid import GtidSet
 from mysqlops.core.version import ServerVersion
-from mysqlops.mysql import accounts, applier_thread, connect
+from mysqlops.mysql import accounts, applier_thread, appliers, connect
 
 # The source has purged what the receiver requests: 1236 on the source, 13114 is the receiver's number for it.
 PURGED = (1236, 13114)
@@ -33,6 +33,12 @@ SELECT @@server_uuid, @@group_replication_group_name, @@global.gtid_executed, @@
     FROM performance_schema.replication_group_members JOIN performance_schema.replication_group_member_stats
     USING (member_id) WHERE member_id = @@server_uuid), 0)
 """
+_THREADS = """
+SELECT service_state FROM performance_schema.replication_applier_status_by_coordinator WHERE channel_name = ''
+UNION ALL
+SELECT service_state FROM performance_schema.replication_applier_status_by_worker WHERE channel_name = ''
+"""
+_FAILED = appliers.failures("last_error_number, last_error_message", "")
 _OTHERS = """
 SELECT MAX(last_applied_transaction_original_commit_timestamp)
 FROM performance_schema.replication_applier_status_by_worker
@@ -139,15 +145,12 @@ def apply(server: connect.Server, first: str, before: str | None) -> None:
 def applied(server: connect.Server) -> tuple[GtidSet, bool]:
     """What the server has applied, and whether it is still applying; raises StepFailed if it stopped early."""
     executed = GtidSet.parse(str(server.scalar("SELECT @@global.gtid_executed")))
-    rows = server.query(
-        "SELECT service_state, last_error_number, last_error_message "
-        "FROM performance_schema.replication_applier_status_by_coordinator WHERE channel_name = '' UNION ALL "
-        "SELECT service_state, last_error_number, last_error_message "
-        "FROM performance_schema.replication_applier_status_by_worker WHERE channel_name = ''"
-    )
-    if failed := [why for _, error, why in rows if int(error)]:
-        raise errors.StepFailed(f"a transaction of the binary logs cannot be applied: {failed[-1]}")
-    return executed, any(state == "ON" for state, _, _ in rows)
+    threads = server.query(_THREADS)
+    if failed := server.query(_FAILED):
+        number, said = failed[0]
+        why = applier.describe(int(number), str(said))  # the Job's log and the user's terminal get no values of rows
+        raise errors.StepFailed(f"a transaction of the binary logs cannot be applied: {why}")
+    return executed, any(state == "ON" for (state,) in threads)
 
 
 def forget(server: connect.Server) -> None:

@@ -107,5 +107,5 @@ def wait_for(
                 reasons[str(target)] = why
                 tell(f"waiting: {why}")
         if clock.monotonic() >= deadline:
-            raise errors.WaitTimeout(f"no database after {timeout_seconds:.0f} s: " + "; ".join(reasons.values()))
+            raise errors.WaitTimeout(f"no database after {timeout_seconds:g} s: " + "; ".join(reasons.values()))
         clock.sleep(0.5)

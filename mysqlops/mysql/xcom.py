@@ -49,6 +49,9 @@ class Answer(Enum):
     REDIRECT = 3
 
 
+SETTLED = (Answer.OK, Answer.FAIL)  # asking again would change nothing
+
+
 def version_request() -> bytes:
     return _HEADER.pack(_VERSION, 0, _VERSION_REQUEST, _NEGOTIATING, 0)
 

@@ -7,14 +7,12 @@ https://dev.mysql.com/doc/refman/9.7/en/time-zone-support.html
 
 from __future__ import annotations
 
-import base64
 import itertools
-import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from mysqlops import errors
-from mysqlops.core import typed
+from mysqlops.core import zones as facts
 from mysqlops.mysql import connect
 
 MARK = "mysqlops/"
@@ -31,9 +29,8 @@ _PART = 100  # names in one query
 def provide(server: connect.Server, packed: str) -> bool:
     """Fill the tables of a server outside any group; False if they were filled already. One transaction: whoever is
     killed in between leaves nothing. Raises MysqlError."""
-    version, zones = typed.json_of(zlib.decompress(base64.b85decode(packed.strip())))
-    held = server.query("SELECT MAX(name), MAX(IF(name LIKE %s, name, '')) FROM mysql.time_zone_name", [f"{MARK}%"])[0]
-    if held[0] is not None and held[1] in ("", f"{MARK}{version}"):
+    version, zones = facts.unpacked(packed)
+    if held(server) in (facts.OWN, version):
         return False
     zones.append([[f"{MARK}{version}"], [[0, 0, "UTC"]], [], []])
     end = ["ROLLBACK", "SET GLOBAL super_read_only = ON", "SET SESSION sql_log_bin = ON"]
@@ -49,14 +46,20 @@ def provide(server: connect.Server, packed: str) -> bool:
         for table in _TABLES:
             server.query(f"DELETE FROM mysql.{table}")  # noqa: S608 - our own names
         for table, rows in zip(_TABLES, _rows(zones), strict=True):
-            for start in range(0, len(rows), _ROWS):
-                values = ", ".join(map(_literal, rows[start : start + _ROWS]))
+            while values := ", ".join(map(_literal, itertools.islice(rows, _ROWS))):
                 server.query(f"INSERT INTO mysql.{table} VALUES {values}")  # noqa: S608 - our own rows
         server.query("COMMIT")
     finally:
         for statement in end:
             server.query(statement)
     return True
+
+
+def held(server: connect.Server) -> str:
+    """Whose zones it holds, as core/zones.py names them; raises MysqlError."""
+    asked = "SELECT MAX(name), MAX(IF(name LIKE %s, name, '')) FROM mysql.time_zone_name"
+    last, mark = server.query(asked, [f"{MARK}%"])[0]
+    return str(mark).removeprefix(MARK) if mark else "" if last is None else facts.OWN
 
 
 def different(source: connect.Server, target: connect.Server) -> list[str]:
@@ -79,16 +82,20 @@ def _times(server: connect.Server, names: Sequence[str]) -> list[connect.Row]:
     return server.query(f"SELECT {_TIMES} FROM ({listed}) AS zones", names)  # noqa: S608 - placeholders only
 
 
-def _rows(zones: Sequence[Any]) -> tuple[list[Sequence[Any]], ...]:
-    """The rows of each table; scripts/zones describes what a zone is here."""
-    made: tuple[list[Sequence[Any]], ...] = ([], [], [], [])
-    for number, (named, kinds, steps, leads_to) in enumerate(zones, 1):
-        made[0].append((number, "N"))
-        made[1].extend((name, number) for name in named)
-        times = itertools.accumulate(steps)
-        made[2].extend((number, at, kind) for at, kind in zip(times, leads_to, strict=True))
-        made[3].extend((number, index, *kind) for index, kind in enumerate(kinds))
-    return made
+def _rows(zones: Sequence[Any]) -> tuple[Iterator[Sequence[Any]], ...]:
+    """The rows of each table, one after the other: an agent would keep the memory of all at once, 2 MiB. scripts/zones
+    describes what a zone is here."""
+    numbered = list(enumerate(zones, 1))
+    return (
+        ((number, "N") for number, _ in numbered),
+        ((name, number) for number, (named, *_) in numbered for name in named),
+        (
+            (number, at, kind)
+            for number, (_, _, steps, leads_to) in numbered
+            for at, kind in zip(itertools.accumulate(steps), leads_to, strict=True)
+        ),
+        ((number, index, *kind) for number, (_, kinds, *_) in numbered for index, kind in enumerate(kinds)),
+    )
 
 
 def _literal(row: Sequence[Any]) -> str:

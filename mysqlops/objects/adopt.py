@@ -118,10 +118,10 @@ def _use(volume: Json, one: Key) -> None:
 
 def is_same(left: Json, right: Json) -> bool:
     """Whether two Jobs copy the same in the same way."""
-    return _deeds(left) == _deeds(right)
+    return _inputs(left) == _inputs(right)
 
 
-def _deeds(job: Json) -> tuple[Any, Any, Any]:
+def _inputs(job: Json) -> tuple[Any, Any, Any]:
     pod = job["spec"]["template"]["spec"]
     container = pod["containers"][0]
     # A corrected password or CA is in another Secret or under another key.
@@ -143,7 +143,7 @@ def _keys(secret: Json) -> list[str]:
 
 def finishes(job: Json) -> bool:
     """Whether this Job stops the source's writes."""
-    return bool(_deeds(job)[1].get("FINISH") == "yes")
+    return bool(_inputs(job)[1].get("FINISH") == "yes")
 
 
 def copies(job: Json) -> bool:

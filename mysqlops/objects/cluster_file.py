@@ -25,6 +25,7 @@ KEPT = {
     "spec.storage.size": "storage_size",
     "spec.storage.class": "storage_class",
     "spec.spread": "spread",
+    "spec.failureDetection": "failure_detection",
 }
 OPTIONAL = {
     "spec.access.clientNamespaces": "client_namespaces",

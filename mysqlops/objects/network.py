@@ -6,13 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mysqlops.core.spec import ANY_NAMESPACE, ClusterSpec
+from mysqlops.core import names
+from mysqlops.core.spec import ANY_NAMESPACE, FAST, SAFE, ClusterSpec
 
 Json = dict[str, Any]
 _NAMESPACE_NAME = "kubernetes.io/metadata.name"  # the API server sets it on every namespace
 # DNS (on OpenShift at 5353), and the API server, whose addresses differ from cluster to cluster.
 _EVERYWHERE = (("UDP", 53), ("TCP", 53), ("UDP", 5353), ("TCP", 5353), ("TCP", 443), ("TCP", 6443))
 EXPORTER = "exporter"  # the port's name in the pod
+_HEARTBEAT = {"protocol": "UDP", "port": names.PORT_HEARTBEAT}
 _SQL, _AGENT = 0, 1  # the rules of the base, one for each port
 
 
@@ -23,6 +25,7 @@ class Access:
     client_namespaces: tuple[str, ...]
     metrics_namespaces: tuple[str, ...]
     limit_egress: bool
+    failure_detection: str = SAFE
 
 
 def shape(policy: Json, spec: ClusterSpec) -> None:
@@ -36,10 +39,14 @@ def shape(policy: Json, spec: ClusterSpec) -> None:
     # An empty list also admits clients that are not pods, such as a Prometheus on a node's own network.
     is_open = ANY_NAMESPACE in spec.metrics_namespaces
     rules[_AGENT]["from"] = [] if is_open else _peers(anybody, spec.metrics_namespaces)
+    among = [*rules[_SQL]["ports"]]
+    if spec.failure_detection == FAST:
+        rules.append({"from": [members], "ports": [_HEARTBEAT]})
+        among.append(_HEARTBEAT)
     if spec.limit_egress:
         policy["spec"]["policyTypes"].append("Egress")
         everywhere = [{"protocol": protocol, "port": port} for protocol, port in _EVERYWHERE]
-        policy["spec"]["egress"] = [{"to": [members], "ports": rules[_SQL]["ports"]}, {"ports": everywhere}]
+        policy["spec"]["egress"] = [{"to": [members], "ports": among}, {"ports": everywhere}]
 
 
 def _peers(own: Json, namespaces: Sequence[str]) -> list[Json]:
@@ -62,6 +69,7 @@ def access_of(policy: Json | None) -> Access:
         _namespaces(by_port.get("sql", {})),
         _namespaces(by_port.get("agent", {})),
         "Egress" in (spec.get("policyTypes") or []),
+        FAST if _HEARTBEAT["port"] in by_port else SAFE,
     )
 
 

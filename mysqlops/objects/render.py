@@ -65,6 +65,8 @@ def cluster_objects(
     for binding in (item for item in objects if item["kind"] == "RoleBinding"):
         for subject in binding["subjects"]:
             subject["namespace"] = spec.namespace
+    lease = _find(objects, "Lease", names.group_lease(spec.name))
+    lease["metadata"]["annotations"][names.ANNOTATION_DETECTION] = spec.failure_detection
     network.shape(_find(objects, "NetworkPolicy", spec.name), spec)
     stateful_set = _find(objects, "StatefulSet", spec.name)
     if spec.exporter_image:

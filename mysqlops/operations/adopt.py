@@ -192,9 +192,7 @@ def _open_account(session: Session, name: str) -> None:
     if jobs.is_over(job):
         return
     try:
-        primary = observe.judged(session, name).primary
-        if primary is None:
-            raise Refused([Reason("no-primary", f"{name} has no primary", f"mysqlops status {name}")])
+        primary = status.must_lead(observe.judged(session, name))
         seconds = str(int(session.timeout_seconds))
         agents.run(session.client, primary, "adopt-admit", seconds, timeout_seconds=30)
     except errors.MysqlopsError as error:

@@ -15,7 +15,7 @@ from mysqlops.errors import Reason, Refused
 from mysqlops.objects import backup as planning
 from mysqlops.operations import agents, jobs, leases, observe, recorded, restic, signing
 from mysqlops.operations.session import Session
-from mysqlops.planning import backup_progress
+from mysqlops.planning import backup_progress, status
 
 Json = dict[str, Any]
 _OPEN_SECONDS = 30.0
@@ -35,10 +35,7 @@ class Request:
 
 def open_account(session: Session, name: str) -> None:
     """Create the account that backups copy with, before the first backup; raises Refused without a primary."""
-    primary = observe.judged(session, name).primary
-    if primary is None:
-        text = f"{name} has no primary, so no backup can be made"
-        raise Refused([Reason("no-primary", text, f"mysqlops status {name}")])
+    primary = status.must_lead(observe.judged(session, name))
     agents.run(session.client, primary, "backup-open", timeout_seconds=_OPEN_SECONDS)
 
 

@@ -17,7 +17,17 @@ _PAGE = re.compile(r"docs/runbooks/([a-z-]+)\.md")
 _SCRIPT = re.compile(r"scripts/runbooks/([a-z-]+)\.sh")
 _MYSQL_ROW = re.compile(r"^\| `(MY-\d{6})` \| (.+) \| (.+) \|$", re.MULTILINE)
 _PAGE_OF_CODES = re.compile(r"^\| \[([a-z-]+)\]\(\S+\) \| (.+) \|$", re.MULTILINE)
+_NUMBER = re.compile(r"^# (?:\d+\. )?")  # of a heading; the page's name has it too
 _COMMON = '. "$(dirname "$0")/common.sh"\n'
+_FOLDERS = {
+    "tutorial": "Tutorial",
+    "how-to": "Tasks",
+    "runbooks": "Situations",
+    "reference": "Reference",
+    "explanation": "Background",
+    "measurements": "Measurements",
+    "adr": "Decisions",
+}
 
 
 @dataclass(frozen=True)
@@ -70,6 +80,24 @@ def _no(what: str, name: str, known: Iterable[str]) -> str:
 def codes() -> list[str]:
     """Every code and exit status in the order of the page, then the alerts."""
     return list(dict.fromkeys([*(name for _, names, _ in _rows() for name in names), *_paged()]))
+
+
+def contents() -> dict[str, dict[str, str]]:
+    """Everything that can be explained, by section: each name, and what it is about."""
+    found: dict[str, dict[str, str]] = {title: {} for title in [*_FOLDERS.values()][:-1]}
+    for heading, names, cells in _rows():
+        status, meant = names[0].isdecimal(), readable(cells[-1])
+        about = f"{', '.join(names[1:])}: {meant}" if status and names[1:] else meant
+        section = found.setdefault(heading.replace("`", ""), {})
+        section.update(dict.fromkeys(names[:1] if status else names, about))
+    known = {name for _, names, _ in _rows() for name in names}
+    found["Alerts"] = {code: f"`mysqlops explain {page}`" for code, page in _paged().items() if code not in known}
+    found[_FOLDERS["adr"]] = {}
+    for page in pages():
+        folder, _, name = page.path.rpartition("/")
+        if name != "README":
+            found[_FOLDERS[folder]][name] = _NUMBER.sub("", page.text.partition("\n")[0])
+    return found
 
 
 def mysql_code(code: str) -> str:

@@ -23,6 +23,7 @@ from mysqlops.planning.checks.model import BUDGET, ROLE, TARGETS, Answer, Check,
 
 Json = dict[str, Any]
 _ASK_SECONDS = 4.0
+_NEWER = {"binlogs", "flushes", "growth", "limits", "reach"}  # parts that agents of the first release do not know
 
 
 @dataclass(frozen=True)
@@ -66,10 +67,11 @@ def observe_all(session: Session, name: str, parts: Collection[str]) -> Facts:
     client = session.client
     seen = observe.cluster(client, name, session.clock, with_needed=True)
     seen = replace(seen, targets=observe.targets(client))
+    wanted = range(int(seen.stateful_set["spec"]["replicas"]))
     running = [pod for pod, found in seen.pods.items() if _answers(found)] if parts else []
     unread: dict[str, str] = {pod: "its agent is not running" for pod in seen.pods if pod not in running}
     reads: list[Callable[[], Any]] = [partial(client.find, kind, name) for kind in (BUDGET, ROLE)]
-    reads += [partial(_ask, session, pod, sorted(parts)) for pod in running]
+    reads += [partial(_ask, session, pod, sorted(parts), len(wanted)) for pod in running]
     if seen.targets is None:
         unread[TARGETS] = "this user may not list Secrets"
     replies = client.together([partial(_tried, read) for read in reads])
@@ -113,9 +115,20 @@ def _answers(pod: Json) -> bool:
     return own is None or pods.is_running(own)
 
 
-def _ask(session: Session, pod: str, parts: Sequence[str]) -> Answer:
+def _ask(session: Session, pod: str, parts: Sequence[str], replicas: int) -> Answer:
+    """An agent of an older release refuses the whole question for one part that it does not know."""
     asked = session.clock.now().timestamp()
-    reply = agents.run(session.client, pod, "examine", *parts, timeout_seconds=_ASK_SECONDS)
+    words = [*parts, "--replicas", str(replicas)] if "reach" in parts else parts
+    try:
+        reply = agents.run(session.client, pod, "examine", *words, timeout_seconds=_ASK_SECONDS)
+    except errors.StepFailed as error:
+        known = [part for part in parts if part not in _NEWER]
+        if len(known) == len(parts) or not known:
+            raise
+        reply = agents.run(session.client, pod, "examine", *known, timeout_seconds=_ASK_SECONDS)
+        found = answers.read(reply)
+        found["failed"] |= dict.fromkeys(set(parts) & _NEWER, str(error))
+        return Answer(asked, session.clock.now().timestamp(), found)
     return Answer(asked, session.clock.now().timestamp(), answers.read(reply))
 
 

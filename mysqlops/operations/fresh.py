@@ -14,10 +14,10 @@ from mysqlops.operations.session import Session
 _DECIDED_SECONDS = 60.0  # the gate itself takes up to fifteen, on a busy machine more
 
 
-def check(session: Session, spared: str, at: str) -> None:
+def check(session: Session, spared: str, at: str, *, looks_seconds: float = 0.0) -> None:
     """Call right before a change that is based on the state at that time; raises StepFailed, which says what is spared.
-    By the wall clock, since the other one stops while a laptop sleeps."""
+    By the wall clock, since the other one stops while a laptop sleeps. `looks_seconds` is how long looking may take."""
     age = session.clock.now() - datetime.fromisoformat(at)
-    if abs(age) >= timedelta(seconds=_DECIDED_SECONDS):
+    if abs(age) >= timedelta(seconds=_DECIDED_SECONDS + looks_seconds):
         text = f"{spared}: the decision is based on the state at {at}"
         raise StepFailed(text, hint="run the same command again: it decides on the present state")

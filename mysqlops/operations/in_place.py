@@ -116,7 +116,7 @@ def plan_revert(session: Session, name: str) -> Swap:
 def _in_use(session: Session, name: str, stateful_set: Json, annotations: dict[str, str]) -> Timeline:
     note = group.note_of(annotations)
     group_name = observe.group_name(session.client, name)
-    return Timeline(claims.template_of(stateful_set), group_name, note.expected(), note.outcasts, note.shared)
+    return _as_noted(Timeline(claims.template_of(stateful_set), group_name), note)
 
 
 def _way_back(session: Session, name: str, under_way: Swap, annotations: dict[str, str]) -> Timeline:
@@ -203,9 +203,9 @@ def _name_group(session: Session, name: str, swap: Swap) -> Swap:
     lease = leases.get(session.client, name)
     note = group.note_of(status.annotations_of(lease))
     left = swap.old if note.garbled else _as_noted(swap.old, note)
-    now, changed = swap.new, replace(swap, old=left)
-    parent = note.name or left.group
-    wanted = group.Note(name=now.group, parent=parent, members=now.members, outcasts=now.outcasts, shared=now.shared)
+    now, changed, parent = swap.new, replace(swap, old=left), note.name or left.group
+    wanted = group.Note(now.group, parent, members=now.members, outcasts=now.outcasts)
+    wanted = replace(wanted, shared=now.shared, elsewhere=now.elsewhere)
     change = {names.ANNOTATION_GROUP: group.dump(wanted), names.ANNOTATION_RESTORING: timeline.dump(changed)}
     metadata = {"resourceVersion": lease["metadata"]["resourceVersion"], "annotations": change}
     with suppress(Conflict):
@@ -217,7 +217,7 @@ def _name_group(session: Session, name: str, swap: Swap) -> Swap:
 
 def _as_noted(line: Timeline, note: group.Note) -> Timeline:
     found = replace(line, group=note.name or line.group, members=note.expected())
-    return replace(found, outcasts=note.outcasts, shared=note.shared)
+    return replace(found, outcasts=note.outcasts, shared=note.shared, elsewhere=note.elsewhere)
 
 
 def _name_in_secret(session: Session, name: str, group_name: str) -> None:

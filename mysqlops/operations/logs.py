@@ -1,31 +1,36 @@
-"""The members' error logs, merged. They are read from kubelet, so that a server that does not start can be read too."""
+"""The members' logs, merged. Those of servers and agents are read from kubelet, so that a server that does not start
+can be read too; slow statements are what the servers themselves count."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
 from mysqlops import errors
-from mysqlops.core import names, server_log
+from mysqlops.core import instant, names, server_log
 from mysqlops.objects import pods
-from mysqlops.operations import carried, observe
+from mysqlops.operations import agents, carried, observe
 from mysqlops.operations.session import Session
 from mysqlops.planning import status
 
 Json = dict[str, Any]
 MOST_LINES = 5000  # of one container
-_LOOK_SECONDS = 2.0
+_LOOK_SECONDS, _ASK_SECONDS = 2.0, 10.0
 
 
 @dataclass(frozen=True)
 class Request:
-    """Which entries: of one member (empty: all), at least of this level, not older than these seconds."""
+    """Which entries: of one member (empty: all), at least of this level, not older than these seconds, of these
+    sources."""
 
     member: str = ""
     level: str = server_log.LEVELS[-1]
     since_seconds: float = 3600
+    sources: tuple[str, ...] = (server_log.SERVER,)
 
 
 def read(session: Session, name: str, request: Request) -> list[server_log.Entry]:
@@ -65,26 +70,42 @@ def _chosen(seen: status.Observed, member: str) -> list[str]:
 
 
 def _of_member(session: Session, pod: Json, request: Request) -> list[server_log.Entry] | errors.MysqlopsError:
-    name = pod["metadata"]["name"]
-    own = pods.container(pod, names.CONTAINER_MYSQLD) or {}
-    ask = partial(
-        session.client.timed_logs, name, names.CONTAINER_MYSQLD, lines=MOST_LINES, since_seconds=request.since_seconds
-    )
     found: list[server_log.Entry] = []
     try:
-        if own.get("restartCount"):
-            found += _ended(name, ask)
-        return found + server_log.parse(name, ask())
+        for source, (container, parse) in _CONTAINERS.items():
+            if source in request.sources:
+                found += _of_container(session, pod, container, parse, request)
+        if server_log.SLOW in request.sources:
+            found += _slow(session, pod["metadata"]["name"], request)
     except errors.MysqlopsError as error:
         return error
+    return sorted(found, key=lambda one: one.at) if len(request.sources) > 1 else found
 
 
-def _ended(name: str, ask: Any) -> list[server_log.Entry]:
-    """The log of the server before the last restart; kubelet may have removed it."""
-    try:
-        return server_log.parse(name, ask(previous=True))
-    except errors.KubeError:
-        return []
+_Parse = Callable[[str, str], list[server_log.Entry]]
+_CONTAINERS: Mapping[str, tuple[str, _Parse]] = {
+    server_log.SERVER: (names.CONTAINER_MYSQLD, server_log.parse),
+    server_log.AGENT: (names.CONTAINER_AGENT, server_log.parse_agent),
+}
+
+
+def _of_container(
+    session: Session, pod: Json, container: str, parse: _Parse, request: Request
+) -> list[server_log.Entry]:
+    """Its log, and that of the one before its last restart, which kubelet may have removed."""
+    name, own = pod["metadata"]["name"], pods.container(pod, container) or {}
+    ask = partial(session.client.timed_logs, name, container, lines=MOST_LINES, since_seconds=request.since_seconds)
+    found: list[server_log.Entry] = []
+    if own.get("restartCount"):
+        with suppress(errors.KubeError):
+            found += parse(name, ask(previous=True))
+    return found + parse(name, ask())
+
+
+def _slow(session: Session, pod: str, request: Request) -> list[server_log.Entry]:
+    since = session.clock.now() - timedelta(seconds=request.since_seconds)
+    answer = agents.run(session.client, pod, "slow", timeout_seconds=_ASK_SECONDS)
+    return server_log.of_slow(pod, answer, instant.precise(since))
 
 
 def _explained(one: server_log.Entry) -> server_log.Entry:

@@ -273,8 +273,7 @@ def until(session: Session, name: str, is_done: Callable[[status.Status], bool],
         if is_done(now):
             return now
         seen = "; ".join(condition.message for condition in now.conditions)
-        progress = f"waiting for {what}: {seen}" if seen else ""  # the usual line
-        return waiting.Pending(what, seen or "nothing else is wrong", progress=progress)
+        return waiting.Pending(what, seen or "nothing else is wrong", f"waiting for {what}: {seen}" if seen else "")
 
     return waiting.until(session, look)
 
@@ -290,11 +289,12 @@ def _by_name(items: Sequence[Json]) -> dict[str, Json]:
 
 
 def _ready_behind(service: str, slices: Sequence[Json]) -> tuple[str, ...]:
-    found = []
-    for endpoint_slice in slices:
-        if endpoint_slice["metadata"]["labels"].get("kubernetes.io/service-name") != service:
-            continue
-        for endpoint in endpoint_slice.get("endpoints") or []:
-            if (endpoint.get("conditions") or {}).get("ready") and endpoint.get("targetRef"):
-                found.append(endpoint["targetRef"]["name"])
+    """Each pod once: a cluster with IPv4 and IPv6 has slices of both, and a pod in each."""
+    found = {
+        endpoint["targetRef"]["name"]
+        for endpoint_slice in slices
+        if endpoint_slice["metadata"]["labels"].get("kubernetes.io/service-name") == service
+        for endpoint in endpoint_slice.get("endpoints") or []
+        if (endpoint.get("conditions") or {}).get("ready") and endpoint.get("targetRef")
+    }
     return tuple(sorted(found))

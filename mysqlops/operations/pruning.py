@@ -9,13 +9,13 @@ from datetime import datetime
 from typing import Any
 
 from mysqlops import errors
-from mysqlops.core import backup, binlog, group, making, names, retention, snapshot_notes, timeline
+from mysqlops.core import backup, binlog, group, instant, making, names, retention, snapshot_notes, timeline
 from mysqlops.core.target import Target
 from mysqlops.errors import Reason, Refused
 from mysqlops.objects import backup as jobs_of_backups
 from mysqlops.objects import schedule
 from mysqlops.operations import backup as backups
-from mysqlops.operations import leases, lock, observe, restic, signing, targets
+from mysqlops.operations import fresh, leases, lock, observe, restic, signing, targets
 from mysqlops.operations.session import Session
 from mysqlops.planning import status
 
@@ -38,8 +38,9 @@ def prune(session: Session, name: str, target: Target, policy: retention.Policy)
     """Remove the cluster's own backups that the policy does not keep, and what an earlier run left of such; raises
     OperationLocked, StorageError."""
     with lock.holding(session, lock.of_target(target), "backup prune"):
+        at = instant.text(session.clock.now())
         gone = prune_plan(session, name, target, policy)
-        remove(session, target, gone, backups.owner(session, name))
+        remove(session, target, gone, backups.owner(session, name), decided_at=at)
         if marked := _marked(session, target, name):
             _delete_snapshots(session, _unlisted(marked, backups.catalogue(session, target)))
     return gone
@@ -48,9 +49,10 @@ def prune(session: Session, name: str, target: Target, policy: retention.Policy)
 def delete(session: Session, target: Target, backup_id: str) -> None:
     """Remove one backup, or what an earlier run left of it; raises Refused, OperationLocked, StorageError."""
     with lock.holding(session, lock.of_target(target), "backup delete"):
+        at = instant.text(session.clock.now())
         chosen, left = delete_plan(session, target, backup_id)
         if chosen is not None:
-            remove(session, target, [chosen])
+            remove(session, target, [chosen], decided_at=at)
         if left.records:
             _forget(session, target, left.records)
         _delete_snapshots(session, left.volume_snapshots)
@@ -175,9 +177,10 @@ def histories(session: Session, chosen: backup.Backup) -> set[str]:
     return {observe.group_name(session.client, chosen.cluster), *(way.group for way in ways)}
 
 
-def remove(session: Session, target: Target, gone: list[backup.Backup], *owners: backup.Owner) -> None:
+def remove(session: Session, target: Target, gone: list[backup.Backup], *owners: backup.Owner, decided_at: str) -> None:
     """Forget them, delete the binary logs that only they needed, and free the space that only they used: all in one
-    run, since one after another would lock the repository longer. The logs of `owners` are judged in any case."""
+    run, since one after another would lock the repository longer. The logs of `owners` are judged in any case. Raises
+    Refused and StepFailed if others may have removed backups since the decision."""
     snapshots = restic.snapshots(session, target)
     ids = backup.snapshots_of(snapshots, gone)
     going = {stored.snapshot for stored in gone}
@@ -191,6 +194,7 @@ def remove(session: Session, target: Target, gone: list[backup.Backup], *owners:
     # A run that was killed before it sealed its entry stored a second one of the same volume.
     needed = {_volume(stored) for stored in stays}
     volumes = [stored for stored in gone if _has_own_volume(session, stored) and _volume(stored) not in needed]
+    _check_still(session, target, gone, decided_at)
     for stored in volumes:
         _mark(session, target, stored)
     if ids:
@@ -198,6 +202,16 @@ def remove(session: Session, target: Target, gone: list[backup.Backup], *owners:
     for stored in volumes:
         # Only after the backup is forgotten: a listed backup must exist.
         _delete_snapshot(session, stored)
+
+
+def _check_still(session: Session, target: Target, gone: Sequence[backup.Backup], decided_at: str) -> None:
+    """The target was looked at twice since, each time by a Job. A schedule's Job that begins now makes a backup before
+    it removes any."""
+    spared = f"nothing is removed from target {target.name}"
+    fresh.check(session, spared, decided_at, looks_seconds=2.0 * session.timeout_seconds)
+    running = _pruning(session, target)
+    for cluster in {stored.cluster for stored in gone}:
+        _check_alone(running, cluster)
 
 
 def _forget(session: Session, target: Target, ids: Sequence[str]) -> None:

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 from mysqlops import errors
-from mysqlops.core import instant, known_secrets, names, redaction, secret_map, setting_secrets
+from mysqlops.core import instant, known_secrets, names, redaction, secret_map, setting_secrets, typed
 from mysqlops.kube.client import Client
 from mysqlops.mysql import examination
 from mysqlops.objects import pods, secret_users
@@ -29,7 +29,7 @@ _KINDS = (
     "StatefulSet Pod PersistentVolumeClaim Service EndpointSlice ConfigMap Lease NetworkPolicy PodDisruptionBudget "
     "ServiceAccount Role RoleBinding Deployment CronJob Job VolumeSnapshot"
 ).split()
-_PARTS = (*examination.PARTS, "my-cnf")
+_PARTS = (*examination.PARTS, "my-cnf", "reach", "growth")
 
 
 @dataclass
@@ -68,9 +68,16 @@ def collect(session: Session, name: str) -> Report:
     made.files["README.txt"] = _readme(session, name, made)
     # As they are written: also what was split between two texts, and names of pods.
     made.files = {
-        known_secrets.without(path, known): known_secrets.without(text, known) for path, text in made.files.items()
+        _path(known_secrets.without(path, known)): typed.visible(known_secrets.without(text, known), kept="\n\t")
+        for path, text in made.files.items()
     }
     return made
+
+
+def _path(path: str) -> str:
+    """A path below the report's folder, whatever a pod is called."""
+    parts = [typed.visible(part).replace("\\", "_") for part in path.split("/")]
+    return "/".join(part if part.strip(". ") else "_" for part in parts)
 
 
 def _secrets(made: Report, client: Client, name: str, found: Mapping[str, Any]) -> list[Json]:

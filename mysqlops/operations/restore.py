@@ -10,10 +10,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mysqlops.core import backup, binlog, counting, names, pitr, quantity, series, setting_secrets, typed, version
+from mysqlops.core import (
+    backup,
+    binlog,
+    counting,
+    names,
+    pitr,
+    quantity,
+    series,
+    setting_secrets,
+    typed,
+    version,
+    zones,
+)
 from mysqlops.core.spec import DEFAULT_AGENT_IMAGE, DEFAULT_IMAGE, ClusterSpec
 from mysqlops.core.target import Target
 from mysqlops.errors import Reason, Refused
+from mysqlops.kube import manifests
 from mysqlops.objects import backup as planning
 from mysqlops.objects import job_aim, pods, render
 from mysqlops.operations import backup as backups
@@ -135,6 +148,9 @@ def check_image(session: Session, chosen: backup.Backup, spec: ClusterSpec) -> i
             )
     if reasons:
         raise Refused(reasons)
+    brought, _ = zones.unpacked(manifests.read_text("base/config/zones.txt"))
+    if changed := zones.change(chosen.zones, brought, is_logical=chosen.method == backup.LOGICAL):
+        session.progress.warn(changed)
     return tried
 
 

@@ -129,12 +129,13 @@ def check(session: Session, wanted: Target) -> None:
     restic.steps(session, wanted, planning.PROBE, "read")
 
 
-def unlock(session: Session, wanted: Target) -> None:
+def unlock(session: Session, wanted: Target) -> Target:
     """Remove locks whose holders stopped renewing them (restic considers them stale after 30 minutes)."""
     restic.run(session, wanted, "unlock")
+    return wanted
 
 
-def rotate(session: Session, wanted: Target) -> None:
+def rotate(session: Session, wanted: Target) -> Target:
     """Give the repository another password; raises Refused, StorageError, WaitTimeout, OperationLocked, Conflict.
 
     The Secret changes only by compare-and-swap, and an old key goes only once restic has opened the repository with the
@@ -158,7 +159,8 @@ def rotate(session: Session, wanted: Target) -> None:
                     restic.steps(session, wanted, planning.REMOVE_KEY, planning.REMOVE_KEY[0].name)
                     found = _swapped(session.client, found, {target.KEY_OLD_PASSWORD: None})
                 case _:
-                    return
+                    break
+    return wanted
 
 
 def check_idle(session: Session, wanted: Target) -> None:

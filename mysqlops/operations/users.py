@@ -10,7 +10,6 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from mysqlops.core import activity, instant, names, ordered, rotation, secret_map
-from mysqlops.errors import Reason, Refused
 from mysqlops.mysql import accounts as ours
 from mysqlops.operations import agents, observe, orders
 from mysqlops.operations.session import Session
@@ -105,6 +104,4 @@ def _note(session: Session, name: str, order: ordered.Rotation, **fields: Any) -
 
 
 def _step(session: Session, now: status.Status, stage: str) -> Any:
-    if now.primary is None:
-        raise Refused([Reason("no-primary", f"{now.name} has no primary", f"mysqlops status {now.name}")])
-    return agents.run(session.client, now.primary, "rotate-users", stage, timeout_seconds=_STEP_SECONDS)
+    return agents.run(session.client, status.must_lead(now), "rotate-users", stage, timeout_seconds=_STEP_SECONDS)

@@ -68,7 +68,7 @@ class Patience:
     def give_up(self, pending: Pending) -> NoReturn:
         """End the wait with WaitTimeout, which says what is missing."""
         what = f"{pending.what} ({pending.detail})" if pending.detail else pending.what
-        raise WaitTimeout(f"not after {self.seconds:.0f} s: {what}", hint=pending.hint or self._hint)
+        raise WaitTimeout(f"not after {self.seconds:g} s: {what}", hint=pending.hint or self._hint)
 
 
 def until(

@@ -1,4 +1,4 @@
-"""What happened to a cluster between two looks, as its StatefulSet's Events: few, and each once. Pure.
+"""What happened to a cluster between two looks, as Events of its StatefulSet or a pod: few, and each once. Pure.
 
 Several agents see the same: `key` is what they have in common, so the second one's Event has the name of the first.
 A first look is no happening: the agent may just have started.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from mysqlops.core import measured, names, publication, rollout
@@ -25,6 +26,7 @@ class Happening(NamedTuple):
     message: str
     key: str
     kind: str = NORMAL
+    of_pod: bool = False  # an Event of the agent's own pod, not of the StatefulSet
 
     def name(self, cluster: str) -> str:
         digest = hashlib.sha256(f"{self.reason} {self.key}".encode()).hexdigest()[:16]
@@ -44,6 +46,23 @@ def of_member(role: str, now: publication.Publication, pod: str, most: int) -> I
             yield Happening("Failover", text, now.view_id, WARNING)
         else:
             yield Happening("Switchover", f"{pod} is the primary now", f"{now.view_id} {pod} {now.at}")
+
+
+def of_fence(before: str | None, now: str | None, pod: str, at: str) -> Iterator[Happening]:
+    """Why the member is fenced, None if it is not. Its own agent alone posts it."""
+    if now is not None and before is None:
+        yield Happening(
+            "Fenced", f"{pod} was fenced and accepts no clients: {now}"[:500], f"{pod} {at}", WARNING, of_pod=True
+        )
+    if now is None and before is not None:
+        yield Happening("Unfenced", f"the fence of {pod} was removed", f"{pod} {at}", of_pod=True)
+
+
+def of_certificate(seen: publication.Publication, at: datetime) -> Iterator[Happening]:
+    """Agents renew long before: so late, nobody did."""
+    for what, until, days in (("certificate", seen.certificate_until, 14), ("CA", seen.ca_until, 60)):
+        if names.is_moment(until) and datetime.fromisoformat(until) - at < timedelta(days=days):
+            yield Happening("CertificateEnds", f"a {what} expires at {until}", f"{what} {until}", WARNING)
 
 
 def of_stateful_set(before: Json, now: Json) -> Iterator[Happening]:

@@ -260,15 +260,14 @@ def _is_in_group(publication: Publication | None) -> bool:
 def _plan_join(
     situation: Situation, around: view.Surroundings, server: view.ServerView, in_group: list[view.Peer]
 ) -> Action:
+    in_group = joining.counting(in_group, around.record)
     asks = catching_up.Request(situation.catching, situation.tries, situation.now)
     catches_up = catching_up.plan(asks, server, in_group, around.record)
     if catches_up and situation.catching.source:
         return catches_up  # that it may join was seen when it began; what it has since came from there
     proven = situation.catching.proven(situation.now)
-    why_not = joining.why_not_yet(situation.name, around, server, proven) or situation.failing.waits_because(
-        situation.now
-    )
-    if why_not:
+    why_not = joining.why_not_yet(situation.name, around, server, proven) if in_group else joining.ELSEWHERE
+    if why_not := why_not or situation.failing.waits_because(situation.now):
         return Wait(why_not)
     if situation.failing.failures and server.received.subtract(server.executed):
         return Apply("it could not apply these transactions when it was last in the group")

@@ -34,9 +34,17 @@ class Silence:
 
 
 def is_on(record: view.GroupRecord | None) -> bool:
-    """A user's switch, for a protocol that its vendor does not document. An unknown value and a Lease that was never
-    read count as off."""
-    return record is not None and (record.obituary or BY_DEFAULT) == ON
+    """A user's switch, for a protocol that its vendor does not document, which fast failure detection turns on too. An
+    unknown value and a Lease that was never read count as off."""
+    if record is None:
+        return False
+    return (record.obituary or BY_DEFAULT) == ON or record.failure_detection == view.FAST
+
+
+def is_tried(text: str) -> bool:
+    """Whether servers of that version are known to do what they are asked."""
+    found = version.find(text)
+    return found is not None and (found.major, found.minor) in _TRIED
 
 
 def plan(

@@ -1,13 +1,16 @@
 """A member that was in a group that does not count may have something from there, and must not take it along. Pure.
 
 Under the same name the cluster's group gives the same numbers to other transactions, and soon nobody sees the
-difference. So the Lease has a mark of such a member before it leaves that group, with what it shares with the history:
-its agent, its server or its pod may end at any moment, and an event may commit there while it leaves. The mark goes
-once the member is seen to have nothing from there; one that has bars itself (docs/adr/0026).
+difference. So the Lease has a mark of such a member, with what it shares with the history: its agent, its server or its
+pod may end at any moment. Whoever forms a group has it from then on (core/group.py), until that group is recorded, and
+nobody joins a group before (joining.py). One without, as of an older agent, is marked before it leaves, since an event
+may commit there meanwhile. The mark goes once the member is seen to have nothing from there; one that has bars itself
+(docs/adr/0026).
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from mysqlops.core import group, gtid, view
@@ -34,8 +37,8 @@ def before_leaving(
 def before_joining(
     pod: str, server: view.ServerView, record: view.GroupRecord, *, may_join: bool
 ) -> StayOut | NoteOrigin | Wait | None:
-    """What comes first outside any group. Where none is recorded it may form one like any other member: nothing was
-    acknowledged since under the numbers that it has."""
+    """What comes first outside any group. Where none is recorded it may form one like any other member, as far as what
+    it holds counts (`counted`)."""
     if record.note.garbled or not record.note.strayed(pod, server.server_uuid):
         return None
     if not record.incarnation():
@@ -46,6 +49,33 @@ def before_joining(
     left = {name: uuid for name, uuid in record.note.elsewhere.items() if name != pod}
     text = "it has nothing from the group that does not count"
     return NoteOrigin(text, record, record.note.with_outcasts(record.note.outcasts, left))
+
+
+def counted(
+    held: Mapping[str, gtid.GtidSet], uuids: Mapping[str, str], record: view.GroupRecord
+) -> dict[str, gtid.GtidSet]:
+    """What each member holds of the history, for the choice of the one that forms the group (pod to set and to
+    server_uuid).
+
+    The numbers that a member has from a group that does not count must not make it the one that holds the most. But as
+    long as nobody else holds anything beyond what it shares, no other group wrote under these numbers: then all that it
+    holds counts, unless it has barred itself."""
+    found = dict(held)
+    for pod, known in held.items():
+        shared = record.note.shared_with(pod, uuids.get(pod))
+        if shared is None:
+            continue
+        is_barred = pod in record.note.outcasts and (record.order is None or pod not in record.order.back)
+        if is_barred or not _union(held, pod).is_subset(shared):
+            found[pod] = known.common(shared)
+    return found
+
+
+def _union(held: Mapping[str, gtid.GtidSet], but: str) -> gtid.GtidSet:
+    everything = gtid.GtidSet()
+    for pod, known in held.items():
+        everything = everything if pod == but else everything.union(known)
+    return everything
 
 
 def _only_there(pod: str, server: view.ServerView, note: group.Note) -> gtid.GtidSet:

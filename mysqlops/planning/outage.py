@@ -6,10 +6,11 @@ acknowledged. A smaller replica count, an empty volume or a missing pod does not
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from mysqlops.core import group, gtid, names, view, volume
-from mysqlops.planning import standing
+from mysqlops.planning import origin, standing
 from mysqlops.planning.member_actions import FormGroup, Wait
 
 NOWHERE = "and no member has that one now"  # a claim was deleted: only `recover` helps
@@ -49,12 +50,13 @@ def _plan(name: str, around: view.Surroundings, server: view.ServerView, tries: 
         return Wait(why)
     has_view = bool(around.record.note.members)
     counting = [peer for peer in around.peers if peer.name in expected or _counts(peer, around.record)]
-    deciding = [peer for peer in counting if peer.name in expected or not has_view]
-    sets = {peer.name: known for peer in deciding if (known := _known(peer)) is not None} | {name: server.known()}
+    known = {peer.name: held for peer in counting if (held := _known(peer)) is not None} | {name: server.known()}
+    counted = origin.counted(known, _present(name, around, server), around.record)
+    sets = {pod: held for pod, held in counted.items() if pod in expected or pod == name or not has_view}
     holders = holders_of_all(sets)
     if not holders:
         return _Diverged(describe(sets))
-    if only := [text for peer in counting if (text := _only_outside(peer, sets[holders[0]]))]:
+    if only := [text for peer in counting if (text := _only_outside(peer, counted, sets[holders[0]]))]:
         return Wait(f"no group is running, and {'; '.join(only)}; mysqlops recover shows the choice")
     first = _able(holders, name, around, tries)
     if first != name:
@@ -72,11 +74,11 @@ def _undecided_because(expected: dict[str, str], name: str, around: view.Surroun
     return ""
 
 
-def _only_outside(peer: view.Peer, held: gtid.GtidSet) -> str:
+def _only_outside(peer: view.Peer, counted: Mapping[str, gtid.GtidSet], held: gtid.GtidSet) -> str:
     """What only a member outside the last view holds of a group's transactions, or nothing. The note should not allow
     that (planning/standing.py); a primary with an older agent may have forgotten that member too early. What it wrote
     on its own, under its server_uuid, was never in a group."""
-    known, reported = _known(peer), peer.publication
+    known, reported = counted.get(peer.name), peer.publication
     only = known.subtract(held).beside(reported.server_uuid) if known and reported else gtid.GtidSet()
     return f"only {peer.name}, which had left the last one, holds {only}" if only else ""
 

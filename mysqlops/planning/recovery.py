@@ -87,8 +87,8 @@ def plan(seen: status.Observed, without: Collection[str] = ()) -> Recovery:
 def _beyond(others: dict[str, _Last], everything: gtid.GtidSet) -> dict[str, gtid.GtidSet]:
     """Members outside the last view that hold more of the group's transactions, for which the agents wait too
     (planning/outage.py)."""
-    present = {pod: (last.held, last.server_uuid) for pod, last in others.items() if last.is_outside}
-    return {pod: held for pod, (held, uuid) in present.items() if held and held.subtract(everything).beside(uuid)}
+    present = {pod: (last.counted(), last.server_uuid) for pod, last in others.items() if last.is_outside}
+    return {pod: held for pod, (held, uuid) in present.items() if held.subtract(everything).beside(uuid)}
 
 
 def _others(seen: status.Observed, now: status.Status, note: group.Note) -> list[str]:

@@ -119,7 +119,7 @@ def is_going(pod: Json, stateful_set: Json) -> bool:
 
 def remade(stateful_set: Json, swap: Swap) -> Json:
     """The same StatefulSet with the claims and members of the new timeline."""
-    wanted = storage.anew(stateful_set)
+    wanted = storage.recreatable(stateful_set)
     render.name_claims(wanted, swap.new.claims)
     wanted["spec"]["replicas"] = swap.replicas
     return wanted
@@ -186,7 +186,7 @@ def first_claim(stateful_set: Json, claim: str, found: Backup, to: str) -> Json:
     """The claim that the backup goes to, as a StatefulSet would create it, with a note of what fills it. A Job skips
     the steps that are done: another run continues with the claim only if it restores the same backup to the same
     point."""
-    template = storage.anew(stateful_set)["spec"]["volumeClaimTemplates"][0]
+    template = storage.recreatable(stateful_set)["spec"]["volumeClaimTemplates"][0]
     if found.volume_snapshot:
         backup.from_snapshot(template["spec"], found.volume_snapshot)
     metadata = {

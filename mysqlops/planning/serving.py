@@ -13,16 +13,14 @@ def choose(now: status.Status, wanted: str = "", *, replica: bool = False) -> st
     if wanted:
         found = names.pod(now.name, int(wanted)) if wanted.isascii() and wanted.isdecimal() else wanted
         return member.find(now, found).name
-    look = f"mysqlops status {now.name}"
     if not replica:
-        if now.primary is None:
-            raise Refused([Reason("no-primary", f"{now.name} has no primary", f"{look}; or choose a --member")])
-        return now.primary
+        return status.must_lead(now, "choose a --member")
     serving = [
         candidate
         for candidate in now.members
         if candidate.role == names.ROLE_REPLICA and candidate.state == view.ONLINE
     ]
     if not serving:
-        raise Refused([Reason("no-replica", f"no replica of {now.name} is ONLINE", f"{look}; or omit --replica")])
+        hint = f"mysqlops status {now.name}; or omit --replica"
+        raise Refused([Reason("no-replica", f"no replica of {now.name} is ONLINE", hint)])
     return min(serving, key=lambda one: (one.behind or 0, one.ordinal)).name

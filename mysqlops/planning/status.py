@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from mysqlops.core import names, view
-from mysqlops.errors import Reason
+from mysqlops.errors import Reason, Refused
 
 Json = dict[str, Any]
 SCHEMA = 1
@@ -132,6 +132,15 @@ _HARMLESS = {
     "version-ended",
     "applied-over",
 }
+
+
+def must_lead(now: Status, otherwise: str = "") -> str:
+    """The primary; raises Refused without one, with what else is wrong. `otherwise` is another way to go on."""
+    if now.primary is not None:
+        return now.primary
+    wrong = "; ".join(condition.message for condition in in_the_way(now))
+    hint = f"mysqlops status {now.name}" + (f"; or {otherwise}" if otherwise else "")
+    raise Refused([Reason("no-primary", f"{now.name} has no primary" + (f": {wrong}" if wrong else ""), hint)])
 
 
 def in_the_way(now: Status, *but: str) -> list[Condition]:

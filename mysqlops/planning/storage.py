@@ -74,7 +74,7 @@ def is_made_of(stateful_set: Json, wanted: Json) -> bool:
     )
 
 
-def anew(stateful_set: Json) -> Json:
+def recreatable(stateful_set: Json) -> Json:
     """The same StatefulSet, ready to be recreated: without the fields that the API server added."""
     metadata = {key: stateful_set["metadata"][key] for key in _KEPT_METADATA if key in stateful_set["metadata"]}
     spec = copy.deepcopy(stateful_set["spec"])
@@ -85,7 +85,7 @@ def anew(stateful_set: Json) -> Json:
 def parked(wanted: Json) -> Json:
     """A StatefulSet that is to be created, kept meanwhile as one without members under a name that no cluster can have:
     only those who may create a StatefulSet can write it. It selects none of the cluster's pods."""
-    name, found = wanted["metadata"]["name"], anew(wanted)
+    name, found = wanted["metadata"]["name"], recreatable(wanted)
     labels = {**(found["metadata"].get("labels") or {}), **names.selector(name)}
     replicas = str(found["spec"]["replicas"])
     found["metadata"] |= {"name": names.parked(name), "labels": labels}
@@ -101,7 +101,7 @@ def parked(wanted: Json) -> Json:
 
 def unparked(found: Json, name: str) -> Json:
     """The inverse of `parked`; raises Refused if no command for this cluster set it aside."""
-    wanted = anew(found)
+    wanted = recreatable(found)
     replicas = (wanted["metadata"].get("annotations") or {}).pop(names.ANNOTATION_RECREATING, "")
     is_ours = all(labelled.pop(names.LABEL_PARKED, "") == name for labelled in _parked_labels(wanted))
     labels, pod = wanted["metadata"].get("labels") or {}, wanted["spec"]["template"]["spec"]
@@ -134,7 +134,7 @@ def values_of(wanted: Json) -> Json:
 
 def with_size(stateful_set: Json, size: str) -> Json:
     """The same with another size in its claim template."""
-    wanted = anew(stateful_set)
+    wanted = recreatable(stateful_set)
     wanted["spec"]["volumeClaimTemplates"][0]["spec"]["resources"]["requests"]["storage"] = size
     return wanted
 

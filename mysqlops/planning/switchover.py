@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from mysqlops.core import names, view
 from mysqlops.errors import Reason, Refused
+from mysqlops.planning import status
 from mysqlops.planning.status import Member, Status
 
 
@@ -29,20 +30,18 @@ class Switchover:
 
 def choose(seen: Status, to: str | None, limits: Limits) -> Switchover | None:
     """The switchover to make, None if `to` is already primary; raises Refused with every reason."""
-    if seen.primary is None:
-        text = f"{seen.name} has no primary: {'; '.join(condition.message for condition in seen.conditions)}"
-        raise Refused([Reason("no-primary", text, f"mysqlops status {seen.name}")])
-    if to == seen.primary:
+    primary = status.must_lead(seen)
+    if to == primary:
         return None
     by_name = {member.name: member for member in seen.members}
     if to is not None and to not in by_name:
         raise Refused([Reason("no-such-member", f"--to {to}: {seen.name} has {', '.join(by_name)}")])
-    candidates = [by_name[to]] if to else [member for member in seen.members if member.name != seen.primary]
+    candidates = [by_name[to]] if to else [member for member in seen.members if member.name != primary]
     unfit = {member.name: why for member in candidates if (why := unfit_because(member, limits))}
     fit = [member for member in candidates if member.name not in unfit]
     if not fit:
         raise Refused([Reason("no-successor", why, f"mysqlops status {seen.name}") for why in unfit.values()])
-    return Switchover(seen.primary, min(fit, key=lambda member: (member.behind or 0, member.ordinal)).name)
+    return Switchover(primary, min(fit, key=lambda member: (member.behind or 0, member.ordinal)).name)
 
 
 _OPEN_ENDS = ("service-stale", "label-stale", "primary-read-only")

@@ -160,7 +160,7 @@ def _parser() -> argparse.ArgumentParser:
     command = add("up", up, "bring it up; run again after anything went wrong")
     command.add_argument("--nodes", type=int, default=4, choices=range(1, 10), metavar="1-9")
     command.add_argument("--no-csi", action="store_true", help="static volumes instead of dynamic provisioning")
-    families = {"choices": [nodes.IPV4, nodes.IPV6], "default": nodes.IPV4}
+    families = {"choices": list(nodes.FAMILIES), "default": nodes.IPV4}
     command.add_argument("--ip-family", **families, help="of the addresses of nodes, pods and Services")  # type: ignore[arg-type]
     command = add("down", down, "remove its containers, volumes, network and mounts; caches stay")
     command.add_argument("--purge", action="store_true", help="also its keys")

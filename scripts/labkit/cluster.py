@@ -82,7 +82,7 @@ def s3_up(lab: Lab) -> None:
             "apiVersion": "discovery.k8s.io/v1",
             "kind": "EndpointSlice",
             "metadata": {"name": "s3", "namespace": "lab-s3", "labels": {"kubernetes.io/service-name": "s3"}},
-            "addressType": {IPV4: "IPv4", IPV6: "IPv6"}[lab.family],
+            "addressType": {IPV4: "IPv4", IPV6: "IPv6"}[lab.families[0]],
             "ports": [{"name": "s3", "port": 9000}],
             "endpoints": [{"addresses": [address]}],
         }

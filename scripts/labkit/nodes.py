@@ -18,14 +18,13 @@ SYS_ADMIN SYS_BOOT SYS_NICE SYS_RESOURCE SYS_TIME SYS_TTY_CONFIG MKNOD LEASE AUD
 MAC_OVERRIDE MAC_ADMIN SYSLOG WAKE_ALARM BLOCK_SUSPEND AUDIT_READ""".split()
 _VOLUMES = (("containerd", "/var/lib/containerd"), ("kubelet", "/var/lib/kubelet"), ("etcd", "/var/lib/etcd"))
 MAX_NODES = 9
-_SYSCTLS = {
-    "ipv4": (),
-    "ipv6": ("--sysctl=net.ipv6.conf.all.disable_ipv6=0", "--sysctl=net.ipv6.conf.all.forwarding=1"),
-}
+_SYSCTLS_OF_IPV6 = ("--sysctl=net.ipv6.conf.all.disable_ipv6=0", "--sysctl=net.ipv6.conf.all.forwarding=1")
 POOL_MOUNT = "/var/lib/lab-storage"
 
 
 IPV4, IPV6 = "ipv4", "ipv6"
+# What a lab may be made of; the first is that of its nodes' own addresses, the API server's and the DNS server's.
+FAMILIES = {IPV4: (IPV4,), IPV6: (IPV6,), "dual": (IPV4, IPV6)}
 
 
 @dataclass(frozen=True)
@@ -79,27 +78,37 @@ class Lab:
         return node
 
     @property
-    def family(self) -> str:
-        """Of the addresses of nodes, pods and Services: ipv4 or ipv6, chosen by the first `up`."""
+    def ip_family(self) -> str:
+        """Of the addresses of nodes, pods and Services: a key of FAMILIES, chosen by the first `up`."""
         file = self.folder / "family"
         return file.read_text() if file.exists() else IPV4
+
+    @property
+    def families(self) -> tuple[str, ...]:
+        return FAMILIES[self.ip_family]
 
     def choose_family(self, wanted: str) -> None:
         """Raises LabError if the lab has another one."""
         file = self.folder / "family"
-        if self.containers() and self.family != wanted:
-            raise LabError(f"lab {self.name} uses {self.family}; scripts/lab --name {self.name} down --purge first")
+        if self.containers() and self.ip_family != wanted:
+            raise LabError(f"lab {self.name} uses {self.ip_family}; scripts/lab --name {self.name} down --purge first")
         file.write_text(wanted)
 
     @property
     def networks(self) -> Networks:
-        return NETWORKS[self.family]
+        """Of its first family."""
+        return NETWORKS[self.families[0]]
+
+    @property
+    def services(self) -> str:
+        """The addresses of Services in each family, as the API server takes them."""
+        return ",".join(NETWORKS[family].services for family in self.families)
 
     def prefix(self, family: str = "") -> str:
         """The lab's network less its last number: 172.28.0. or fd00:28::."""
         configured = "{{range .IPAM.Config}}{{.Subnet}} {{end}}"
         subnets = run("docker", "network", "inspect", self.name, "-f", configured).split()
-        version = int((family or self.family).removeprefix("ipv"))
+        version = int((family or self.families[0]).removeprefix("ipv"))
         first = str(next(net for net in map(ip_network, subnets) if net.version == version).network_address)
         return first.removesuffix("0") if version == 4 else first
 
@@ -115,7 +124,7 @@ def ensure_network(lab: Lab) -> None:
     taken = run("docker", "network", "inspect", *names, "-f", "{{range .IPAM.Config}}{{.Subnet}} {{end}}").split()
     number = next(number for number in range(256) if f"172.28.{number}.0/24" not in taken)
     subnets = ["--subnet", f"172.28.{number}.0/24"]
-    if lab.family == IPV6:
+    if IPV6 in lab.families:
         subnets += ["--ipv6", "--subnet", f"fd00:28:{number:x}::/64"]
     run("docker", "network", "create", lab.name, *subnets, "--label", f"mysqlops-lab={lab.name}")
 
@@ -158,15 +167,17 @@ def start(lab: Lab, number: int, image: str, *, with_storage: bool) -> None:
     role = "worker" if number else "control-plane"
     run("docker", "run", "-d", "--name", name, "--hostname", name, "--network", lab.name, *_addresses(lab, number),
         "--label", f"mysqlops-lab={lab.name}", "-e", f"ROLE={role}", "-e", f"NODE_INDEX={number}",
-        "-e", f"NODE_COUNT_MAX={MAX_NODES}", "-e", f"NODE_NET={lab.prefix()}", "-e", f"FAMILY={lab.family}",
-        "-e", f"SERVICE_NET={lab.networks.services}", "-e", f"DNS={lab.networks.dns}",
-        "-e", f"CSI={'1' if with_storage else ''}", *_SYSCTLS[lab.family], "--tmpfs", "/run", "--tmpfs", "/tmp",
-        *_privileges(), *(f"-v{volume}" for volume in volumes), image)  # fmt: skip
+        "-e", f"NODE_COUNT_MAX={MAX_NODES}", "-e", f"FAMILIES={' '.join(lab.families)}",
+        "-e", f"PREFIXES={' '.join(map(lab.prefix, lab.families))}",
+        "-e", f"SERVICE_NET={lab.services}", "-e", f"DNS={lab.networks.dns}",
+        "-e", f"CSI={'1' if with_storage else ''}", "--tmpfs", "/run", "--tmpfs", "/tmp",
+        *(_SYSCTLS_OF_IPV6 if IPV6 in lab.families else ()), *_privileges(),
+        *(f"-v{volume}" for volume in volumes), image)  # fmt: skip
 
 
 def _addresses(lab: Lab, number: int) -> list[str]:
     fixed = ["--ip", lab.address(number, IPV4)]
-    return fixed if lab.family == IPV4 else [*fixed, "--ip6", lab.address(number)]
+    return [*fixed, "--ip6", lab.address(number, IPV6)] if IPV6 in lab.families else fixed
 
 
 def _privileges() -> list[str]:

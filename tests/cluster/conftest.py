@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from mysqlops.core import rights
+from tests import waiting
 from tests.cluster import leftovers
 from tests.conftest import missing
 
@@ -218,14 +219,7 @@ def run(*words: str, timeout: float, stdin: str | None = None, **environment: st
     return Result(done.returncode, done.stdout, done.stderr)
 
 
-def eventually(check: Callable[[], bool], what: str, seconds: float = 60) -> None:
-    began = time.monotonic()
-    deadline = began + seconds
-    while not check():
-        assert time.monotonic() < deadline, f"not within {seconds:.0f} s: {what}"
-        # A check that starts a command takes a core for a second: never more than half of the time.
-        time.sleep(max(0.3, min(2.0, time.monotonic() - began)))
-        began = time.monotonic()
+eventually = waiting.eventually
 
 
 def killed(namespace: Namespace, when: Callable[[], bool], *words: str, cwd: Path | None = None) -> None:

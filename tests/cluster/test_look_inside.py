@@ -81,6 +81,22 @@ def test_statements_from_a_pipe(cluster: Namespace) -> None:
     assert (done.returncode, done.stdout) == (0, "COUNT(*)\n2000\n"), done.stderr
 
 
+def test_a_reader_of_the_results_that_goes_ends_it_quietly(cluster: Namespace) -> None:
+    words = [sys.executable, "-m", "mysqlops", "sql", "mysql"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(words, env=_login(cluster), text=True, stdin=pipe, stdout=pipe, stderr=pipe) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdin.write("SELECT 1;\n")
+        process.stdin.flush()
+        process.stdout.close()
+        process.stdin.write("SELECT REPEAT('x', 100000);\n" * 5)
+        process.stdin.close()
+        said = process.stderr.read()
+        assert (process.wait(120), "lost" in said) == (141, False), said
+
+
 def test_a_terminal_is_lent_and_restored(cluster: Namespace) -> None:
     ours, theirs = pty.openpty()
     before = termios.tcgetattr(theirs)

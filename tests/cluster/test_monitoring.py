@@ -46,7 +46,7 @@ def test_a_healthy_cluster_is_scraped_and_silent(watched: Namespace) -> None:
     eventually(lambda: bool(ask(watched, "mysqlops_cluster_replicas == 3")), "the StatefulSet was read", 90)
     assert len(ask(watched, "up == 1")) == 3
     found = {one["metric"]["__name__"] for one in ask(watched, '{__name__=~"mysqlops_.*"}')}
-    assert found <= {f"mysqlops_{name}" for name in metrics.HELP}
+    assert {metrics.family(name.removeprefix(metrics.PREFIX)) for name in found} <= set(metrics.HELP)
     assert len(found) > 60, sorted(found)
     memory = [float(one["value"][1]) for one in ask(watched, "mysqlops_agent_memory_bytes")]
     assert len(memory) == 3

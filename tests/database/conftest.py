@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from mysqlops import errors
 from mysqlops.core import adoption
 from mysqlops.mysql import connect, group_replication
 from tests import images
@@ -115,14 +113,13 @@ def job(group: Group, old: Old, tmp_path: Path) -> Job:
 
 
 def _await(server: Database, container: object) -> None:
-    deadline = time.monotonic() + 60
-    while True:
-        try:
-            with server.connect() as connection:
-                group_replication.accept_clients(connection)
-            return
-        except errors.MysqlError as error:
-            if time.monotonic() > deadline:
-                logs = container.get_logs()  # type: ignore[attr-defined]
-                raise AssertionError(f"{error}\n{logs[0].decode()[-1500:]}\n{logs[1].decode()[-3000:]}") from error
-        time.sleep(0.3)
+    def answers() -> bool:
+        with server.connect() as connection:
+            group_replication.accept_clients(connection)
+        return True
+
+    try:
+        containers.eventually(answers, "the server answers")
+    except AssertionError as error:
+        logs = container.get_logs()  # type: ignore[attr-defined]
+        raise AssertionError(f"{error}\n{logs[0].decode()[-1500:]}\n{logs[1].decode()[-3000:]}") from error

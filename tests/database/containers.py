@@ -9,7 +9,6 @@ import secrets
 import shutil
 import subprocess
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -19,7 +18,7 @@ import pytest
 
 from mysqlops import errors
 from mysqlops.core import version
-from tests import images
+from tests import images, waiting
 from tests.conftest import missing
 from tests.database.files import CONFIG, write_accounts, write_certificate
 
@@ -58,18 +57,7 @@ def docker(*words: str, check: bool = True, seconds: float = 120, stderr: bool =
 
 def eventually(look: Callable[[], T | None], what: str, seconds: float = 60) -> T:
     """The first look that is true; a look may fail while a server is away."""
-    deadline = time.monotonic() + seconds
-    while True:
-        seen: object
-        try:
-            if found := look():
-                return found
-            seen = found
-        except errors.MysqlError as error:
-            seen = error
-        if time.monotonic() > deadline:
-            raise AssertionError(f"after {seconds:.0f} s: {what}; last seen: {seen}")
-        time.sleep(0.1)
+    return waiting.eventually(look, what, seconds, pause=0.1, away=(errors.MysqlError,))
 
 
 def in_network_of(container: str, action: Callable[[], T]) -> T:

@@ -268,3 +268,16 @@ def test_a_history_that_was_left_behind_does_not_come_back_by_itself(group: Grou
     with pytest.raises(errors.StatementFailed):
         first.join(second, group_name=NAME)
     second.await_members(second, third)
+
+
+def test_a_group_speaks_the_newest_protocol_from_its_start_so_that_no_upgrade_has_one_to_raise(group: Group) -> None:
+    """Whoever raised it would shut older members out, and so the way back. 8.0.27 is what each supported series speaks:
+    https://dev.mysql.com/doc/refman/9.7/en/group-replication-compatibility-communication.html"""
+    protocol = "SELECT group_replication_get_communication_protocol()"
+    primary = group.members[0]
+    primary.form()
+    eventually(lambda: primary.observe().writable, "it takes writes")
+    assert primary.query(protocol) == [("8.0.27",)]
+    (running,) = primary.query("SELECT SUBSTRING_INDEX(VERSION(), '-', 1)")[0]
+    primary.query(f"SELECT group_replication_set_communication_protocol('{running}')")
+    assert primary.query(protocol) == [("8.0.27",)]

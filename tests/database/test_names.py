@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 from hypothesis import HealthCheck, Phase, example, given, settings
@@ -100,13 +100,15 @@ def _make_one(server: connect.Server, name: str) -> None:
         _attempt(server, f"GRANT SELECT ON {here} TO {user}")
 
 
-def _dump(source: copies.Copy, server: connect.Server) -> contents.Contents:
+def _dump(
+    source: copies.Copy, server: connect.Server, say: Callable[[str], None] = lambda _: None
+) -> contents.Contents:
     """As the Job does it, with the server as it is after the clone: without accounts in force, and read-only."""
     for file in ("dump", "dumped"):
         (source.root / "work" / file).unlink(missing_ok=True)
     server.query("SET GLOBAL super_read_only = ON")
     source.shell("rm -rf /scratch/copy/dump; dump_when_told")
-    return logical.dump(server, SystemClock(), _say, _GTIDS, source.root)
+    return logical.dump(server, SystemClock(), say, _GTIDS, source.root)
 
 
 def _load(source: copies.Copy) -> contents.Contents:
@@ -159,6 +161,20 @@ def test_what_a_dump_cannot_hold_is_refused_by_name(source: copies.Copy) -> None
     for expected in _REFUSED.values():
         assert any(one.startswith(expected) for one in told), (expected, told)
     assert not (source.root / "work" / "dumped").exists()
+
+
+def test_a_copy_that_changes_while_it_is_dumped_is_no_backup(source: copies.Copy) -> None:
+    """Its contents were recorded before: whatever wrote meanwhile, the dump holds something else."""
+    with source.login() as server:
+        _make(server, [])
+
+        def write(_: str) -> None:
+            server.query("SET GLOBAL super_read_only = OFF")
+            server.query("REPLACE INTO app.bystander VALUES (3)")
+            server.query("SET GLOBAL super_read_only = ON")
+
+        with pytest.raises(errors.StepFailed, match=r"changed while it was dumped: .*app\.bystander"):
+            _dump(source, server, lambda text: write(text) if text.startswith("dumping") else None)
 
 
 def test_what_was_cloned_takes_no_writes_and_its_dump_cannot_make_any(source: copies.Copy) -> None:

@@ -85,6 +85,48 @@ def test_a_backups_account_is_made_under_a_policy_and_made_again(database: Datab
     accounts.drop(strict, names.USER_BACKUP)
 
 
+@pytest.fixture
+def remembering(server: connect.Server) -> Iterator[connect.Server]:
+    """Any password is good enough, so it comes as it is and not as a hash: the server remembers it (case 1 of bugs)."""
+    server.query("SET GLOBAL password_history = 5")
+    server.query("SET GLOBAL password_reuse_interval = 365")
+    yield server
+    for name in ("password_history", "password_reuse_interval"):
+        server.query(f"SET GLOBAL {name} = DEFAULT")
+
+
+def test_a_backups_account_is_made_again_where_passwords_are_remembered(
+    database: Database, remembering: connect.Server
+) -> None:
+    password = credentials.password()
+    for _ in range(3):
+        accounts.create_backup(remembering, password)
+    database.connect(names.USER_BACKUP, password).close()
+    accounts.drop(remembering, names.USER_BACKUP)
+
+
+def test_a_rotation_goes_on_and_accounts_are_put_back_where_passwords_are_remembered(
+    database: Database, remembering: connect.Server
+) -> None:
+    one = accounts.Account("judged", "%", "its-key")
+    first, second = credentials.password(), credentials.password()
+    remembering.query(f"CREATE USER judged IDENTIFIED BY {accounts.quote(first)} REQUIRE SSL")
+    try:
+        accounts.add_password(remembering, one, second)
+        for _ in range(2):
+            accounts.keep_only(remembering, one, second)
+        accounts.keep_only(remembering, one, first)
+        database.connect("judged", first).close()
+    finally:
+        remembering.query("DROP USER judged")
+    password = PASSWORDS[accounts.PROBE.key]
+    for other in (password, "another"):  # somebody changes it by hand, as for an account of their own
+        remembering.query(f"ALTER USER {accounts.PROBE} IDENTIFIED {accounts.in_clear(other)} PASSWORD HISTORY 9")
+    own_accounts.put_back(remembering, accounts.PROBE, password, is_accepted=False)
+    assert own_accounts.accepts(remembering, accounts.PROBE, password)
+    assert own_accounts.differs_because(remembering, accounts.PROBE) == ""
+
+
 def test_an_exporters_account_may_do_what_it_needs_and_no_more(database: Database, strict: connect.Server) -> None:
     password = credentials.password()
     for _ in range(2):

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from mysqlops import errors
+from mysqlops.core import zones as facts
 from mysqlops.mysql import connect, zones
 from tests.database.conftest import Database
 from tests.database.files import CONFIG
@@ -42,6 +43,7 @@ def test_every_zone_tells_the_time_that_python_tells(server: connect.Server, dat
     assert zones.provide(server, _PACKED)
     assert server.query(_STATE) == before  # no transaction of its own, and read-only again
     assert not zones.provide(server, _PACKED)
+    assert zones.held(server) == facts.unpacked(_PACKED)[0]
     names = (resources.files("tzdata") / "zones").read_text().split()
     assert server.scalar(_COUNT) == len(names) + 1
     dice = random.Random(27)  # noqa: S311 - instants, not secrets
@@ -104,6 +106,7 @@ def test_a_newer_release_replaces_an_older_ones_and_never_a_users(server: connec
     assert zones.provide(server, _PACKED)
     _write(server, "DELETE FROM mysql.time_zone_name WHERE name LIKE 'mysqlops/%'")  # as if loaded by a user
     before = server.scalar(_COUNT)
+    assert zones.held(server) == facts.OWN
     assert not zones.provide(server, _PACKED)
     assert server.scalar(_COUNT) == before
 

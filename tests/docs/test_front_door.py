@@ -76,6 +76,22 @@ def test_an_unknown_runbook_or_code_names_the_list(capsys: pytest.CaptureFixture
     assert "`mysqlops explain` lists codes and pages" in capsys.readouterr().err
 
 
+def test_the_list_says_what_each_code_and_page_is_about(capsys: pytest.CaptureFixture[str]) -> None:
+    """A list of bare names helps nobody who does not know them yet."""
+    assert run(["explain"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    entries = {line.split()[0]: line.split(maxsplit=1)[1:] for line in lines if line.startswith("  ")}
+    assert [name for name, about in entries.items() if not about] == []
+    assert {*carried.codes()} <= {*re.findall(r"[\w-]+", "\n".join(lines))}
+    assert entries["first-cluster"] == ["Your first cluster"]
+    assert entries["7"] == ["`drill`: a round did not keep the SLO; the results are printed and written"]
+    assert entries["30"][0].startswith("repository: a backup's repository refused")
+    assert entries["MysqlNoPrimary"] == ["`mysqlops explain primary-lost`"]
+    heads = [line for line in lines if line and not line.startswith(" ")]
+    assert heads[0] == "Tutorial"
+    assert heads[-1] == "Decisions"
+
+
 def test_each_code_and_page_is_explained() -> None:
     for code in carried.codes():
         assert carried.explain(code).startswith(f"{code} ("), code

@@ -221,3 +221,30 @@ def test_unit_tests_generate_no_examples() -> None:
         if isinstance(node, (ast.Import, ast.ImportFrom)) and "hypothesis" in ast.unparse(node)
     }
     assert found == set()
+
+
+def _guesses(call: ast.Call) -> bool:
+    """Whether it reads or writes text in whatever encoding the user's locale names."""
+    name = getattr(call.func, "attr", "") or getattr(call.func, "id", "")
+    base = ast.unparse(call.func.value) if isinstance(call.func, ast.Attribute) else ""
+    given = {one.arg for one in call.keywords}
+    if base in ("os", "manifests") and name != "fdopen":
+        return False
+    if name in ("open", "fdopen"):
+        modes = [one.value for one in call.args if isinstance(one, ast.Constant) and isinstance(one.value, str)]
+        return "encoding" not in given and not any("b" in mode for mode in modes)
+    is_text = name in ("read_text", "write_text") or (base == "subprocess" and "text" in given)
+    return is_text and "encoding" not in given
+
+
+def test_nothing_on_a_users_machine_depends_on_the_locale() -> None:
+    """With an ASCII locale `render` ended in a UnicodeDecodeError; a Latin one would have changed what it applies.
+    In pods, Python's own rule for the C locale is UTF-8."""
+    found = [
+        f"{file.relative_to(_PACKAGE)}:{one.lineno}"
+        for file, nodes in sources.nodes().items()
+        if file.relative_to(_PACKAGE).parts[0] != "agent"
+        for one in nodes
+        if isinstance(one, ast.Call) and _guesses(one)
+    ]
+    assert found == []

@@ -31,6 +31,7 @@ def test_the_list_finds_what_it_is_for() -> None:
     text = "what lacks is\ncreated, for\never, and the\nanswer is told anew\n## By the clock\n"
     code = "```\nanew\n```\n    anew\n`anew`\n"
     assert len(words.found(text + code)) == 5
+    assert len(words.found("- a node that stood\n  still\n")) == 1
     assert words.found("What is missing is created. An agent reports by the clock of its node.") == []
 
 

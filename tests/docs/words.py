@@ -69,7 +69,7 @@ _PLACEHOLDER = re.compile(r"\{[^{}]*\}")
 def found(text: str) -> list[str]:
     """The phrases of a page that are on the list, code and output left out."""
     text = re.sub(r"^```.*?^```|^ {4}.*?$|`[^`\n]*`", "", text, flags=re.MULTILINE | re.DOTALL)
-    text = re.sub(r"(?<=\S)\n(?=[^\s#|-])", " ", text)
+    text = re.sub(r"(?<=\S)\n *(?=[^\s#|*-])", " ", text)
     return [f"{hit[0]!r}: say {say}" for hit, say in _hits(text, _PAGES)]
 
 

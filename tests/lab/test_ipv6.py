@@ -3,35 +3,25 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Iterator
 from ipaddress import ip_address
 
 import pytest
 
-from tests.cluster.conftest import LAB, SMALL, Namespace, eventually, make_namespace
+from tests.cluster.conftest import SMALL, Namespace, eventually
+from tests.lab import second
 
 pytestmark = pytest.mark.long  # minutes each; CI has an hour
 
 NAME = "labipv6"
 
 
-def _lab(*words: str) -> str:
-    done = subprocess.run([LAB, "--name", NAME, *words], capture_output=True, text=True, check=False, timeout=400)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Namespace]:
-    try:
-        _lab("up", "--nodes", "2", "--ip-family", "ipv6")
-        namespace = make_namespace("six", kubeconfig=_lab("kubeconfig").strip())
+    with second.lab(NAME, "ipv6") as namespace:
         done = namespace.mysqlops("deploy", "mysql", *SMALL)
         assert done.code == 0, done.err
         yield namespace
-    finally:
-        _lab("down", "--purge")
 
 
 def test_every_address_is_an_ipv6_one_and_the_cluster_is_healthy(cluster: Namespace) -> None:
@@ -63,7 +53,7 @@ def test_a_member_whose_server_was_killed_comes_back(cluster: Namespace) -> None
 
 def test_a_backup_is_stored_on_s3_and_verified(cluster: Namespace) -> None:
     """The lab's S3 server, the restic in the Job and the copy's server use the pods' network too."""
-    _lab("s3", "up")
+    second.run(NAME, "s3", "up")
     keys = json.loads(cluster.kubectl("get", "secret", "s3-keys", "-n", "lab-s3", "-o", "json"))["data"]
     pairs = {"AWS_ACCESS_KEY_ID": keys["ROOT_ACCESS_KEY"], "AWS_SECRET_ACCESS_KEY": keys["ROOT_SECRET_KEY"]}
     secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s3-keys"}, "data": pairs}

@@ -22,8 +22,10 @@ esac
 """
 
 
-def _run(folder: Path, tools: str, plugins: str, cnf: str = "[mysqld]") -> subprocess.CompletedProcess[str]:
-    """The probe with nothing but these programs."""
+def _run(
+    folder: Path, tools: str, plugins: str, cnf: str = "[mysqld]", root: str = ""
+) -> subprocess.CompletedProcess[str]:
+    """The probe with nothing but these programs; it looks for the C library below `root`."""
     bin_dir, plugin_dir = folder / "bin", folder / "with space" / "plugin"
     bin_dir.mkdir()
     plugin_dir.mkdir(parents=True)
@@ -34,7 +36,7 @@ def _run(folder: Path, tools: str, plugins: str, cnf: str = "[mysqld]") -> subpr
     (bin_dir / "grep").symlink_to(str(shutil.which("grep")))
     (bin_dir / "mysqld").write_text(_MYSQLD.replace("/tmp", str(folder)).format(plugins=plugin_dir, long=_LONG))
     (bin_dir / "mysqld").chmod(0o755)
-    script = manifests.read_text("image-check/probe.sh").replace("/tmp", str(folder))
+    script = manifests.read_text("image-check/probe.sh").replace("/tmp", str(folder)).replace(" /lib", f" {root}/lib")
     return subprocess.run(
         ["/bin/sh", "-c", script],
         env={"PATH": str(bin_dir), "MY_CNF": cnf},
@@ -54,6 +56,24 @@ def test_the_probe_finds_what_the_image_has_with_nothing_but_a_shell(tmp_path: P
     assert found.plugin_dir == f"{tmp_path}/with space/plugin/"
     assert (found.libc in ("glibc", "musl"), found.user) == (True, "unknown")  # there is no id
     assert capabilities.missing_plugins(found) + capabilities.missing_tools(found) == []
+
+
+@pytest.mark.parametrize(
+    ("loader", "libc"),
+    [
+        ("lib64/ld-linux-x86-64.so.2", "glibc"),  # Debian, Oracle Linux, UBI
+        ("lib/ld-linux-aarch64.so.1", "glibc"),  # the same on arm64
+        ("lib/aarch64-linux-gnu/ld-linux-aarch64.so.1", "glibc"),
+        ("lib/ld-musl-x86_64.so.1", "musl"),
+        ("lib/nothing", "unknown"),
+    ],
+)
+def test_the_c_library_is_known_by_its_loader_in_each_layout(tmp_path: Path, loader: str, libc: str) -> None:
+    (tmp_path / loader).parent.mkdir(parents=True)
+    (tmp_path / loader).touch()
+    found = capabilities.read(_run(tmp_path, "mysql", "mysql_clone", root=str(tmp_path)).stdout)
+    assert found is not None
+    assert found.libc == libc
 
 
 def test_what_is_missing_is_named_with_what_it_costs(tmp_path: Path) -> None:

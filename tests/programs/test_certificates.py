@@ -90,6 +90,17 @@ def test_a_certificate_of_somebody_elses_is_loaded_and_left_alone(folder: Path, 
     assert (folder / "tls.crt").read_text() == renewed["tls.crt"]
 
 
+def test_a_secret_that_others_would_refuse_is_not_loaded_and_the_files_stay(folder: Path) -> None:
+    """A CA beside the certificate of another one: members would refuse each other, and clients all of them."""
+    secrets = _deployed(folder)
+    before = {path.name: path.read_text() for path in folder.iterdir()}
+    theirs = _signed(folder.parent, openssl.make_ca(folder.parent), 90)
+    secrets.put(TLS, {**theirs, "ca.crt": before["ca.crt"]})
+    with pytest.raises(errors.StepFailed, match="Secret mysql-tls is not loaded"):
+        _agent(secrets, folder).refresh()
+    assert {path.name: path.read_text() for path in folder.iterdir()} == before
+
+
 @pytest.mark.parametrize("stage", ["certificate", "ca"])
 def test_a_change_of_the_ca_that_was_killed_is_ended_by_the_next_run(folder: Path, stage: str) -> None:
     secrets = _deployed(folder)

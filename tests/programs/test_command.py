@@ -48,6 +48,17 @@ def test_a_reader_that_has_gone_ends_it_quietly() -> None:
     assert (process.returncode, told) == (141, b"")
 
 
+def test_manifests_are_read_whatever_the_locale() -> None:
+    program = "import sys; from mysqlops.cli.main import run; sys.exit(run(['render', 'mysql']))"
+    ascii_only = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
+    done = subprocess.run(
+        [sys.executable, "-c", program], env={**os.environ, **ascii_only}, capture_output=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    usual = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    assert done.stdout == usual.stdout
+
+
 def test_a_pod_that_is_deleted_while_it_waits_ends_at_once() -> None:
     """The kernel drops a signal that process 1 does not handle: an eviction waited for all of the pod's grace period,
     for a backup that no command put onto its volume any more."""

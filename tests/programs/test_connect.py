@@ -1,9 +1,12 @@
-"""A server that offers no TLS, as whoever is on the way can make it look, is told nothing."""
+"""What answers at an address: a server that offers no TLS, as whoever is on the way can make it look, gets no password;
+one that is no MySQL server is an error like any other."""
 
 from __future__ import annotations
 
 import contextlib
+import gc
 import socket
+import ssl
 import struct
 import threading
 from collections.abc import Iterator
@@ -25,18 +28,22 @@ def _packet(number: int, content: bytes) -> bytes:
     return struct.pack("<I", len(content))[:3] + bytes([number]) + content
 
 
-def _greeting() -> bytes:
+def _greeting(version: bytes = b"9.7.4") -> bytes:
     able = _PROTOCOL_41 | _SECURE | _LONG | _PLUGIN  # and not CLIENT_SSL
-    first = b"\x0a9.7.4\0" + struct.pack("<I", 7) + b"abcdefgh\0" + struct.pack("<H", able & 0xFFFF)
+    first = b"\x0a" + version + b"\0" + struct.pack("<I", 7) + b"abcdefgh\0" + struct.pack("<H", able & 0xFFFF)
     more = b"\x21" + struct.pack("<H", 2) + struct.pack("<H", able >> 16) + b"\x15" + b"\0" * 10
-    return _packet(0, first + more + b"ijklmnopqrst\0" + b"mysql_native_password\0")
+    return first + more + b"ijklmnopqrst\0" + b"mysql_native_password\0"
+
+
+_GREETING = _greeting()
 
 
 class Stripped:
-    """It asks for the password in clear."""
+    """It asks for the password in clear, unless it gives other answers."""
 
-    def __init__(self) -> None:
+    def __init__(self, greeting: bytes = _GREETING, answer: bytes = _CLEAR) -> None:
         self.heard = b""
+        self._greeting, self._answer = greeting, answer
         self._socket = socket.socket()
         self._socket.bind(("127.0.0.1", 0))
         self._socket.listen(1)
@@ -51,10 +58,10 @@ class Stripped:
             return
         with client:
             client.settimeout(5)
-            client.sendall(_packet(0, _greeting()[4:]))
+            client.sendall(_packet(0, self._greeting))
             self.heard += client.recv(4096)
             if self.heard:
-                client.sendall(_packet(2, _CLEAR))
+                client.sendall(_packet(2, self._answer))
                 self.heard += client.recv(4096)
 
     def close(self) -> None:
@@ -98,3 +105,90 @@ def test_a_ca_that_is_none_is_a_wrong_option(tmp_path: Path) -> None:
     (tmp_path / "ca").write_text("no certificate")
     with pytest.raises(errors.ConfigError, match="CA file"):
         connect.connect_tcp("127.0.0.1", connect.Login("app", "x", str(tmp_path / "ca")), port=1)
+
+
+def test_a_password_that_is_no_text_is_refused_without_a_byte_of_it(tmp_path: Path) -> None:
+    file = tmp_path / "password"
+    file.write_bytes(b"\xfesecret")
+    with pytest.raises(errors.ConfigError) as refused:
+        connect.read_login("app", str(file))
+    assert str(refused.value) == f"--password-file {file}: not UTF-8"
+
+
+def _try_all(folder: Path, port: int) -> None:
+    for mode in (adoption.VERIFY_IDENTITY, adoption.VERIFY_CA, adoption.REQUIRED):
+        with pytest.raises(errors.ConnectFailed):
+            connect.connect_tcp("127.0.0.1", connect.Login("app", "x", str(folder / "ca"), mode), port=port)
+    with pytest.raises(errors.ConnectFailed):
+        connect.connect_admin(connect.Login("app", "x"), port=port)
+    with pytest.raises(errors.ConnectFailed):
+        connect.connect_socket(connect.Login("app", "x"), path=str(folder / "none.sock"))
+
+
+def _held() -> list[object]:
+    return [one for one in gc.get_objects() if isinstance(one, ssl.SSLContext | socket.socket)]
+
+
+# pymysql itself does not close a Unix socket that it could not connect.
+@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
+def test_attempts_that_fail_leave_nothing_to_the_garbage_collector(tmp_path: Path) -> None:
+    """An agent tries four times a second while its mysqld starts, and the collector runs rarely."""
+    (tmp_path / "ca").write_text(openssl.make_ca(tmp_path)["ca.crt"])
+    with socket.create_server(("127.0.0.1", 0)) as once:
+        port = int(once.getsockname()[1])
+    gc.collect()
+    gc.disable()
+    try:
+        before = len(_held())
+        _try_all(tmp_path, port)
+        assert len(_held()) == before
+    finally:
+        gc.enable()
+
+
+@pytest.mark.parametrize(
+    "greeting",
+    [
+        b"",
+        b"\n",
+        b"\n9",
+        b"\n9.7.4\0",
+        b"\xff",
+        b"\0" * 4,
+        b"SSH-2.0-OpenSSH_9.2\r\n",
+        b"HTTP/1.1 400 Bad Request\r\n\r\n",
+    ]
+    + [_greeting(version) for version in (b"", b"x", b"nine.7", b"\xff\xfe")],
+)
+def test_what_is_no_mysql_server_is_an_error_of_ours(greeting: bytes) -> None:
+    server = Stripped(greeting, b"\xff")
+    try:
+        with pytest.raises(errors.MysqlError):
+            connect.connect_tcp("127.0.0.1", connect.Login("app", "x", "", adoption.DISABLED), port=server.port)
+    finally:
+        server.close()
+
+
+@pytest.mark.parametrize("plugin", [b"client_ed25519", b"parsec", b"auth_gssapi_client", b"dialog"])
+def test_a_plugin_that_no_agent_has_is_named_with_the_server(plugin: bytes) -> None:
+    """MariaDB's own. The password goes nowhere."""
+    server = Stripped(_greeting(b"11.8.3-MariaDB"), b"\xfe" + plugin + b"\0" + b"s" * 32)
+    try:
+        with pytest.raises(errors.StatementFailed, match=r"MySQL error 2059: .*11\.8\.3-MariaDB") as error:
+            connect.connect_tcp("127.0.0.1", connect.Login("app", "S3cret", "", adoption.DISABLED), port=server.port)
+    finally:
+        server.close()
+    assert "S3cret" not in f"{error.value} {server.heard!r}"
+
+
+def test_a_password_is_sent_as_other_clients_send_it() -> None:
+    """In UTF-8: PyMySQL took latin1, in which most characters do not exist."""
+    server = Stripped()
+    try:
+        with pytest.raises(errors.MysqlError):
+            connect.connect_tcp(
+                "127.0.0.1", connect.Login("app", "pässwörd 日本", "", adoption.DISABLED), port=server.port
+            )
+    finally:
+        server.close()
+    assert "pässwörd 日本".encode() in server.heard

@@ -75,6 +75,7 @@ _SPECS = st.builds(
     metrics_namespaces=_NAMES,
     limit_egress=st.booleans(),
     pull_secrets=_NAMES,
+    failure_detection=st.sampled_from(["safe", "fast"]),
     spread=st.sampled_from(["preferred", "required"]),
     any_uid=st.booleans(),
     exporter_image=st.sampled_from(["", "exporter:1"]),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from mysqlops import errors
 from mysqlops.agent import (
     cluster_api,
+    datagrams,
     events,
     health,
     loop,
@@ -23,7 +24,7 @@ from mysqlops.clock import Clock
 from mysqlops.core import publication, view
 from mysqlops.mysql import connect, xcom
 from mysqlops.planning import catching_up, obituary
-from tests.simulation import certificates
+from tests.simulation import certificates, wires
 from tests.simulation.clients import AgentApi
 from tests.simulation.clock import SimSignal
 from tests.simulation.scheduler import Process
@@ -112,6 +113,17 @@ class OwnPod(pod.Pod):
             raise errors.ConnectFailed(f"{other}: timed out")
         return found
 
+    def ask_own_to_remove(self, ordinal: int, group_name: str, seconds: float) -> xcom.Answer:
+        world, own = self._world, self._containers.server
+        until = world.now() + seconds
+        world.scheduler.pause(world.random.uniform(0.02, 0.3))
+        if not own.is_up or own.is_frozen() or world.now() > until:
+            raise errors.ConnectFailed("127.0.0.1: timed out")
+        return world.replication.ask_to_remove(own, group_name, self.me.host(ordinal))
+
+    def wire(self) -> datagrams.Wire:
+        return wires.SimWire(self._world, self._containers)
+
     def find(self, key: str) -> str | None:
         return None
 
@@ -145,6 +157,9 @@ class OwnPod(pod.Pod):
             self._world.scheduler.running()
             self._containers.handing_over = None
 
+    def note_growth(self, seconds: float | None) -> None:
+        pass
+
     def note_switchover(self, seconds: float, at: float) -> None:
         pass
 
@@ -165,11 +180,14 @@ def _digest(my_cnf: str) -> str:
 
 
 class Around(cluster_api.ClusterApi):
-    """Users have turned obituaries on everywhere."""
+    """Users have turned obituaries on everywhere, and fast failure detection in some worlds."""
+
+    is_fast = False
 
     def _record(self, lease: Json, asked_at: float = 0.0) -> view.GroupRecord:
         found = super()._record(lease, asked_at)
         found.__dict__["obituary"] = obituary.ON  # it is new, and nobody else has it yet
+        found.__dict__["failure_detection"] = view.FAST if self.is_fast else ""
         return found
 
 
@@ -191,6 +209,7 @@ class Agent:
         api = AgentApi(world.api, world.before_call, world.after_call, world.watching)
         own = OwnPod(me, world, containers)
         around = Around(api, me, clock)
+        around.is_fast = world.is_fast
         server = member.Member(own)
         watch = certificates.Watch(api, me, containers.tls, server)
         scraped, posted = metrics.Metrics(own, around, api, clock), events.Events(me, around, api, clock)
@@ -225,7 +244,7 @@ class Agent:
 
     def _nap(self, seconds: float) -> float:
         """Turns come quickly only while something changes: a busy machine is as slow, and the world is cheaper."""
-        if seconds > _TURN:
+        if seconds > _TURN or self._world.scheduler.running().name == "heartbeats":
             return seconds
         random = self._world.scheduler.random
         if self._world.now() < self.is_restless_until:

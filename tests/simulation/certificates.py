@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import itertools
 from collections.abc import Sequence
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from mysqlops import errors
@@ -71,8 +70,7 @@ class Signers:
         replaced["is_signed_by"] = lambda certificate, ca, _: signer(certificate) == ca.partition("\n")[0]
         replaced |= {"is_ours": lambda _: True, "days_left": lambda _: 300}
         found: list[tuple[Any, str, Any]] = [(openssl, name, value) for name, value in replaced.items()]
-        folder = SimpleNamespace(TemporaryDirectory=lambda dir: contextlib.nullcontext("nowhere"))
-        return [*found, (certificates, "tempfile", folder)]
+        return [*found, (settings, "work_folder", lambda _: contextlib.nullcontext("nowhere"))]
 
 
 def signer(certificate: str) -> str:

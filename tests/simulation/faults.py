@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from tests.simulation.world import World
 
 _WRITES = ("PUT ", "PATCH ", "CREATE ", "APPLY ", "DELETE ", "EXEC ", "SET ", "START ", "STOP ", "CLONE ")
+_STIRRED_SECONDS = 10.0  # a fault in a world with fast failure detection
 
 
 @dataclass(frozen=True)
@@ -99,6 +100,8 @@ class Faults:
     def _strike(self, event: Event) -> None:
         self.counts[event.kind] = self.counts.get(event.kind, 0) + 1
         self._world.say(f"FAULT {event.kind} {event.who} {event.text}".rstrip())
+        if self._world.is_fast:
+            self._world.stir(_STIRRED_SECONDS)
         if event.kind == "verb":
             self._run_verb(event.text, event)
             return

@@ -82,7 +82,7 @@ class Containers:
         if self._waits_for_backup():
             return
         if not self.volume.uuid:
-            self.volume.uuid, self.was_initialised = self.world.new_uuid(), True
+            self.volume.uuid, self.was_initialised = self.world.new_uuid(), self._has_been_formed()
             self.world.say(f"{self.name} initialises an empty volume")
             self.due = self.world.now() + self.world.random.uniform(0.5, 2.0)
             return
@@ -108,6 +108,10 @@ class Containers:
         if self.world.api_is_away(self.name) or lease is None:
             return True
         return self.name in ordered.filling(lease["metadata"].get("annotations") or {})
+
+    def _has_been_formed(self) -> bool:
+        lease = self.world.object("Lease", names.group_lease(self.world.name))
+        return names.ANNOTATION_BOOTSTRAPPED in (lease["metadata"].get("annotations") or {})
 
     def _mount(self) -> bool:
         """The ConfigMap's file; the certificate, which an init container reads."""

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
+from mysqlops.core import group
 from mysqlops.planning import origin
 from tests.simulation import run
 from tests.simulation.faults import Event
@@ -22,35 +27,47 @@ class _Slow:
         return 75.0
 
 
-def _world(monkeypatch: pytest.MonkeyPatch) -> run.Run:
+def _failed() -> Operation:
+    failed = Operation()
+    failed.is_done, failed.trouble = True, "3096 the disk is slow"
+    return failed
+
+
+def _slowly(server: Mysqld, start: Callable[[Mysqld], Operation]) -> Operation:
+    draw, server.random = server.random, _Slow()  # type: ignore[assignment]
+    try:
+        return start(server)
+    finally:
+        server.random = draw
+
+
+def _world(monkeypatch: pytest.MonkeyPatch, then: str = "") -> run.Run:
     """mysql-0 fails to form the group four times, so that others go first; its fifth START takes more than a minute.
-    Wherever it leads and lets no client in, an event commits all the time."""
+    Wherever it leads and lets no client in, an event commits all the time. With `then` its agent does not reach
+    the API server while it is in its group, and that fault strikes it after the first one."""
     made = run.Run(_SEED, "base", [Event(_POWER_FAILS, "power-cut", 1, 4.0)])
     world, real, starts = made.world, Mysqld.start_group_replication, list[Mysqld]()
+    faults = [Event(0.0, then, 0, 30.0), Event(0.0, "cut-agent-off", 0, 20.0)] if then else []
 
     def start(self: Mysqld) -> Operation:
         is_forming = self.pod == "mysql-0" and self.variables["group_replication_bootstrap_group"]
         if not is_forming or world.now() < _POWER_FAILS:
             return real(self)
         starts.append(self)
-        if len(starts) < 5:
-            failed = Operation()
-            failed.is_done, failed.trouble = True, "3096 the disk is slow"
-            return failed
-        draw, self.random = self.random, _Slow()  # type: ignore[assignment]
-        try:
-            return real(self)
-        finally:
-            self.random = draw
+        return _slowly(self, real) if len(starts) == 5 else _failed()
 
     def event() -> None:
-        world.scheduler.at(world.now() + 0.2, event)
+        world.scheduler.at(world.now() + 0.05, event)
         server = world.server("mysql-0")
         seat = server.seat if server is not None and server.is_up else None
+        if len(starts) == 5 and seat is not None and len(faults) == 2:
+            made.faults._strike(faults.pop())
         if seat is None or server is None or seat.state != ONLINE or server.variables["super_read_only"]:
             return
         if server.variables["offline_mode"]:
             world.replication.write(seat, _OF_EVENTS)
+            if faults:
+                made.faults._strike(faults.pop())
 
     monkeypatch.setattr(Mysqld, "start_group_replication", start)
     world.scheduler.at(_POWER_FAILS, event)
@@ -67,6 +84,31 @@ def test_what_an_event_wrote_in_a_group_that_does_not_count_stays_out(monkeypatc
     assert result.violations == []
     assert len(result.outside) == 1
     assert "mysql-0: waiting: the group continued without it: mysqlops member rebuild" in result.outside[0]
+
+
+@pytest.mark.parametrize("fault", ["delete-pod", "lose-node", "kill-mysqld"])
+def test_so_it_does_if_it_ends_before_its_agent_has_seen_in_which_group_it_is(
+    monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    result = _world(monkeypatch, fault).go()
+    assert result.faults.get(fault) == 1, "choose another seed"
+    assert result.violations == []
+    assert any("mysql-0: waiting: the group continued without it" in text for text in result.outside)
+
+
+def test_without_a_mark_from_the_beginning_it_would_come_back_with_another_history(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(group, "forming", _unmarked(group.forming))
+    result = _world(monkeypatch, "lose-node").go()
+    assert [kind for kind, _, _ in result.violations] == ["members differ"]
+
+
+def _unmarked(forming: Callable[..., group.Note]) -> Callable[..., group.Note]:
+    def unmarked(*words: Any) -> group.Note:
+        return replace(forming(*words), elsewhere={}, shared={})
+
+    return unmarked
 
 
 def test_without_that_the_members_differ_under_the_same_gtids(monkeypatch: pytest.MonkeyPatch) -> None:

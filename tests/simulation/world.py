@@ -31,6 +31,7 @@ _CLIENT_SECONDS = (0.4, 2.0)
 _CLASS = {"kind": "StorageClass", "provisioner": "local", "allowVolumeExpansion": True}
 _RESTING_WORLDS, _RESTS, _REST_SECONDS = 3, 0.1, (20.0, 60.0)  # idle members report rarely
 _SCRAPED_WORLDS, _SCRAPE_SECONDS = 4, 15.0  # every fourth world: a scrape makes the agents read a lot
+_FAST_WORLDS = 4  # every fourth: agents hear each other all the time
 _CHANGES = ("CREATE", "APPLY", "PUT", "PATCH", "DELETE")
 
 
@@ -54,6 +55,8 @@ class World(mysqld.Around):
         self.api_down = False
         self.api_cut: set[str] = set()  # pods, or "cli"
         self.cuts: set[frozenset[str]] = set()  # pairs of pods whose servers do not reach each other
+        self.datagrams: dict[str, list[tuple[float, bytes, tuple[Any, ...]]]] = {}  # by pod: when, what, from whom
+        self.is_fast = seed % _FAST_WORLDS == 1
         self.is_changed = True
         self.rests = seed % _RESTING_WORLDS == 0
         self.kubelet = kubelet.Kubelet(self)
@@ -103,6 +106,12 @@ class World(mysqld.Around):
         found = self.kubelet.of(pod)
         if found is not None and found.program is not None:
             found.program.is_restless_until = self.now() + 2.0
+
+    def stir(self, seconds: float) -> None:
+        """Something happens: the agents' turns come as quickly as real ones."""
+        for one in self.kubelet.pods.values():
+            if one.program is not None:
+                one.program.is_restless_until = max(one.program.is_restless_until, self.now() + seconds)
 
     def version_of(self, image: str) -> str:
         """Empty for an image that does not start."""

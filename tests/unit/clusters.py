@@ -44,19 +44,27 @@ def pod(name: str, **published: Any) -> dict[str, Any]:
 
 
 def judge(*pods: dict[str, Any], primary: tuple[str, ...] = ("mysql-0",), replicas: int = 3) -> status.Status:
-    return judge_set(
-        {"metadata": {"name": "mysql", "namespace": "db"}, "spec": {"replicas": replicas, **CLAIMS}}, pods, primary
-    )
+    return verdict.judge(observed(*pods, primary=primary, replicas=replicas))
 
 
 def judge_set(
     stateful_set: dict[str, Any], pods: Iterable[dict[str, Any]], primary: tuple[str, ...] = ("mysql-0",)
 ) -> status.Status:
     """Of a StatefulSet of the test's own; `primary` is whom the Service leads to."""
+    return verdict.judge(_observed(stateful_set, pods, primary))
+
+
+def observed(*pods: dict[str, Any], primary: tuple[str, ...] = ("mysql-0",), replicas: int = 3) -> status.Observed:
+    """What is judged, for a test that changes it first."""
+    stateful_set = {"metadata": {"name": "mysql", "namespace": "db"}, "spec": {"replicas": replicas, **CLAIMS}}
+    return _observed(stateful_set, pods, primary)
+
+
+def _observed(
+    stateful_set: dict[str, Any], pods: Iterable[dict[str, Any]], primary: tuple[str, ...]
+) -> status.Observed:
     found = {one["metadata"]["name"]: one for one in pods}
-    return verdict.judge(
-        status.Observed("mysql", NOW, stateful_set, found, {}, {"mysql-primary": primary}, lease=LEASE)
-    )
+    return status.Observed("mysql", NOW, stateful_set, found, {}, {"mysql-primary": primary}, lease=LEASE)
 
 
 HEALTHY = (pod("mysql-0", role="primary"), pod("mysql-1"), pod("mysql-2"))

@@ -343,7 +343,8 @@ def test_where_nothing_can_be_undone_the_command_that_does_is_told(world: World)
     ("change", "code"),
     [
         ({"version": "5.6.51"}, "unfit-source"),
-        ({"version": "10.11.6-MariaDB"}, "unfit-source"),
+        ({"version": "10.11.6-MariaDB", "fail": "SET"}, "unfit-source"),
+        ({"version": "8.0.36", "has_uuid": False, "fail": "SET"}, "unfit-source"),
         ({"engine": "MyISAM"}, "unfit-table"),
         ({"databases": {}}, "no-such-database"),
         ({"databases": {"a\nb": {"t": 1}}}, "unfit-name"),

@@ -167,6 +167,36 @@ def test_an_examination_has_the_parts_that_were_asked_for(world: World, run: Run
     assert set(run("examine", "gtids")) == set(found) - {questions.MY_CNF_PART}
 
 
+def test_the_other_members_are_looked_up_and_asked(world: World, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def addresses(host: str) -> set[str]:
+        if host.startswith("mysql-2."):
+            raise OSError(-2, "Name or service not known")
+        return {"10.0.0.2", "10.0.0.1"}
+
+    monkeypatch.setattr(pod, "addresses", addresses)
+    monkeypatch.setattr(pod.Pod, "reaches", lambda _, host: not host.startswith("mysql-1."))
+    own = settings.read().ordinal
+    rows = {row[0]: row[1:] for row in run("examine", "reach", "--replicas", "4")["reach"]}
+    assert f"mysql-{own}" not in rows
+    expected = {
+        "mysql-1": ["10.0.0.1,10.0.0.2", "refused, or no answer"],
+        "mysql-2": ["", "Name or service not known"],
+        "mysql-3": ["10.0.0.1,10.0.0.2", ""],
+    }
+    assert {key: row for key, row in rows.items() if key in expected} == {
+        key: row for key, row in expected.items() if key in rows
+    }
+
+
+def test_growth_is_what_the_agent_last_noted(world: World, run: Run) -> None:
+    assert run("examine", "growth")["growth"] == {}
+    own = pod.Pod(settings.read())
+    own.note_growth(90000.4)
+    assert run("examine", "growth")["growth"] == {"seconds_left": 90000}
+    own.note_growth(None)
+    assert run("examine", "growth")["growth"] == {}
+
+
 def test_a_test_write_goes_through_the_primary_service(world: World, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Any] = []
 

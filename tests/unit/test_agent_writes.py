@@ -164,6 +164,25 @@ def test_the_lease_is_taken_only_as_it_was_when_that_was_decided() -> None:
     assert served.lease["spec"]["holderIdentity"] == "mysql-0"
 
 
+def test_of_two_that_write_at_once_one_has_not_taken_the_lease(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both have looked at the same version; the API server takes one of them."""
+    served = Api(group.Note(members=LAST_VIEW))
+    sight, _ = around(served)
+    decided_on, write = sight.record(), served.update
+
+    def after_another(group_: str, kind: str, name: str, whole: dict[str, Any]) -> Any:
+        write("", "leases", "mysql-group", served.get("", "leases", "mysql-group"))
+        return write(group_, kind, name, whole)
+
+    monkeypatch.setattr(served, "update", after_another)
+    before = served.lease["metadata"]["annotations"]
+    assert sight.take_lease(decided_on, "u0") is None
+    assert not sight.note(group.Note(members={"mysql-0": "u0"}), sight.record())
+    with pytest.raises(errors.Conflict):
+        sight.note_joining("u0", holds_data=True)
+    assert (served.lease["spec"]["holderIdentity"], served.lease["metadata"]["annotations"]) == ("mysql-1", before)
+
+
 def test_what_a_member_is_to_the_group_is_recorded_beside_orders_and_only_on_the_lease_as_it_was() -> None:
     served = Api(group.Note(members=LAST_VIEW), group.GoOnWithout({"mysql-2": "u2"}, "another", "10:00"))
     sight, _ = around(served)
@@ -192,6 +211,24 @@ def test_an_order_that_an_outage_left_behind_is_none_in_the_next() -> None:
     order = group.GoOnWithout({"mysql-2": "u2"}, "another", "09:00")
     sight, _ = around(Api(group.Note(members=LAST_VIEW), order))
     assert sight.record().order is None
+
+
+def test_who_decided_to_join_before_the_lease_was_taken_again_looks_again() -> None:
+    """Its agent was paused: it may be about to join a group that does not count."""
+    served = Api(group.Note(members=LAST_VIEW))
+    sight, clock = around(served)
+    other = cluster_api.ClusterApi(served, replace(ME, pod="mysql-1"), clock)
+    assert other.take_lease(other.record(), "u1", HELD) is not None
+    with pytest.raises(errors.Conflict, match="not recorded yet"):
+        sight.note_joining("u0", holds_data=True)
+    order = group.GoOnWithout({"mysql-2": "u2"}, "another", served.lease["spec"]["acquireTime"])
+    served.lease["metadata"]["annotations"][names.ANNOTATION_GIVEN_UP] = group.dump(order)
+    sight.note_joining("u0", holds_data=True)  # before it forms the group without those, it asks whether they run one
+    del served.lease["metadata"]["annotations"][names.ANNOTATION_GIVEN_UP]
+    counts = replace(served.note(), incarnation="7", acquired=served.lease["spec"]["acquireTime"])
+    assert other.note(counts, other.record())
+    sight.note_joining("u0", holds_data=True)
+    assert set(served.note().joining) == {"mysql-0", "mysql-1"}
 
 
 def test_an_outcast_is_not_noted_as_joining() -> None:
@@ -361,6 +398,25 @@ def test_a_view_is_not_noted_over_what_a_joiner_wrote_meanwhile() -> None:
     other.note_joining("u2", holds_data=True)
     speaker._keep_note(news(clock, "mysql-0", "mysql-1", at=clock.at + 1))
     assert "mysql-2" in served.note().expected()
+
+
+def test_what_is_kept_beside_the_lease_never_says_that_the_primary_was_elsewhere() -> None:
+    """Its mark ends with the note of its group. Whoever deletes the Lease then would bring an older copy back."""
+    served = Api(group.Note(members=LAST_VIEW))
+    speaker, clock = voice(served)
+    taken = speaker._around.take_lease(speaker._around.record(), "u0", HELD)
+    assert taken is not None
+    assert taken.elsewhere == {"mysql-0": "u0"}
+    speaker._hear(speaker._around.record())
+    for at, kept in ((clock.at + 1, False), (clock.at + 2, True)):
+        record = speaker.record
+        assert record is not None
+        speaker._keep_copy(record)
+        copied = served.objects["secrets", "mysql-internal"]["metadata"]["annotations"]
+        assert (names.ANNOTATION_GROUP in copied) is kept
+        clock.at = at
+        speaker._keep_note(news(clock, "mysql-0", at=at))
+    assert group.note_of(copied).elsewhere == {}
 
 
 def test_a_loop_that_is_stuck_does_not_look_alive() -> None:

@@ -81,7 +81,7 @@ class Copy:
             return [("Completed", 0, "", self.executed, "binlog.7", 99)]
         if sql == "SHUTDOWN":
             (self.work / "mysqld.stopped").write_text("0")
-        return []
+        return [("UTC", "mysqlops/2026.1")] if "time_zone_name" in sql else []
 
 
 class World:
@@ -168,7 +168,7 @@ def test_a_copy_is_of_a_replica_and_says_what_it_holds_itself(world: World) -> N
     assert world.copy.donor == "orders-1.orders.db.svc"
     found = _recorded(world)
     assert (found.member, found.role, found.gtid, found.group) == ("orders-1", "replica", f"{GROUP}:1-9", GROUP)
-    assert found.binlog == "binlog.7:99"
+    assert (found.binlog, found.zones) == ("binlog.7:99", "2026.1")
     assert (found.tables, found.rows, found.size, found.committed) == (1, 2, 50, f"{NOW:%Y-%m-%dT%H:%M:%S.%fZ}")
     assert (world.work / "mysqld.stopped").exists(), "its data is whole before it is stored"
     (tags,) = backup.catalogue([{"id": "s", "tags": (world.work / "tags").read_text().split()}])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from mysqlops.clock import SystemClock
 from mysqlops.core import names, secret_map
 from mysqlops.mysql import group_replication
 from mysqlops.objects import pods
-from mysqlops.planning import deploy
+from mysqlops.planning import deploy, status, verdict
 from tests.unit import clusters
 from tests.unit.fakes.secret_api import Secrets
 from tests.unit.rotation_world import Api as WorldApi
@@ -177,6 +178,17 @@ def test_status_names_what_is_missing_and_the_way_back() -> None:
     assert (code, hint.startswith("mysqlops deploy mysql")) == ("secrets-missing", True)
     assert _codes(accounts_trouble="app has another password") == [("accounts-differ", "mysqlops users rotate mysql")]
     assert _codes(secrets_trouble="refused") == [("secrets-refused", "mysqlops users rotate mysql")]
+
+
+def test_status_names_an_object_that_members_need_to_start() -> None:
+    """A Lease that a clean-up Job deleted: everything runs until the next pod starts."""
+    seen = clusters.observed(*clusters.HEALTHY)
+    assert verdict.judge(seen).verdict == status.HEALTHY
+    found = verdict.judge(replace(seen, missing=("Lease mysql-group", "Service mysql")))
+    (one,) = found.conditions
+    assert (one.code, one.hint) == ("object-missing", "mysqlops deploy mysql recreates it")
+    assert one.message.startswith("Lease mysql-group, Service mysql does not exist")
+    assert found.verdict != status.HEALTHY
 
 
 def test_deploy_makes_a_lost_secret_again_only_if_an_agent_can_fill_it() -> None:

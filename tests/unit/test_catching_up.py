@@ -70,12 +70,15 @@ def test_a_member_that_missed_much_catches_up_from_the_replica_with_the_least_to
         (own(1000), (peer("mysql-1", role="none"),)),  # fenced
         (own(1000), (peer("mysql-1", server_version="9.8.0"),)),
         (own(1000, version="8.0.40"), (peer("mysql-1", server_version="8.0.40"),)),
-        (own(1000), (peer("mysql-1", view_id="8:1"),)),  # a group that the Lease does not record
         (own(1000), (peer("mysql-1", view_id=""),)),
     ],
 )
 def test_else_it_joins_as_it_is(server: view.ServerView, peers: tuple[view.Peer, ...]) -> None:
     assert isinstance(plan(server, *peers), member_actions.Join)
+
+
+def test_nothing_is_received_from_a_group_that_the_lease_does_not_record() -> None:
+    assert isinstance(plan(own(1000), peer("mysql-1", view_id="8:1")), member_actions.Wait)
 
 
 @pytest.mark.parametrize("acquired", ["then", "since then"], ids=["noted", "taken since"])
@@ -457,6 +460,21 @@ def test_so_is_that_of_a_restore_whose_last_file_ends_in_the_middle_of_one(monke
     receiver.forget(server)  # type: ignore[arg-type]
     assert server.asked[0][1] == ("",)
     assert server.asked[1:] == [("KILL %s", (17,)), ("STOP REPLICA", ()), ("RESET REPLICA ALL", ())]
+
+
+def test_nor_is_it_a_transaction_of_a_restore_that_cannot_be_applied() -> None:
+    """Whether all was applied is seen by what the server has; this alone said "cannot be applied" of error 1756."""
+    server = Mock()
+    server.scalar.return_value = f"{GROUP}:1-5"
+    server.query.side_effect = [[("OFF",), ("OFF",)], []]
+    assert receiver.applied(server) == (GtidSet.parse(f"{GROUP}:1-5"), False)
+    assert "NOT IN (0, 1756, 3030)" in str(server.query.call_args.args[0])
+    said = f"Worker 1 failed executing transaction '{GROUP}:7'; Duplicate entry 'mine' for key 't.PRIMARY'"
+    server.query.side_effect = [[("OFF",), ("OFF",)], [(1062, said), (1062, "a worker failed")]]
+    with pytest.raises(errors.StepFailed) as failed:
+        receiver.applied(server)
+    where = f"error 1062 at transaction {GROUP}:7: for key 't.PRIMARY'"
+    assert str(failed.value) == f"a transaction of the binary logs cannot be applied: {where}"
 
 
 def test_that_an_applier_was_ended_is_no_reason_why_it_failed() -> None:

@@ -44,3 +44,16 @@ def test_names_are_completed(
     monkeypatch.setattr(seen, "read", lambda _: [ID])
     shell = ShellComplete(root, {}, "mysqlops", "_MYSQLOPS_COMPLETE")
     assert [one.value for one in shell.get_completions(words.split(), incomplete)] == offered
+
+
+def test_no_word_is_offered_that_a_shell_would_run(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """bash puts an offered word into the line without quotes."""
+    odd = [
+        f"{ID}{end}" for end in (";id", "$(id)", "`id`", "&id", "|id", ">x", " x", "*", "'", '"', "\\", "!!", "\x1b[2J")
+    ]
+    monkeypatch.setattr(
+        seen, "read", lambda _: [*odd, "-e", "~root", f"{ID}-1", "arn:aws:eks:eu:1:cluster/x", "me@home"]
+    )
+    shell = ShellComplete(root, {}, "mysqlops", "_MYSQLOPS_COMPLETE")
+    found = [one.value for one in shell.get_completions(["restore"], "")]
+    assert found == ["arn:aws:eks:eu:1:cluster/x", "me@home", f"{ID}-1"]

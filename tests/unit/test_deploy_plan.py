@@ -160,6 +160,11 @@ def test_services_of_an_older_release_get_the_protocol_of_their_port() -> None:
         ),
         ({"limit_egress": True}, "--limit-egress True", "upgrade orders --limit-egress"),
         ({"pull_secrets": ("own",)}, "--image-pull-secrets own", "upgrade orders --image-pull-secrets own"),
+        (
+            {"failure_detection": "fast"},
+            "--failure-detection fast: orders runs with safe",
+            "upgrade orders --failure-detection fast",
+        ),
         ({"spread": "required"}, "--spread required: orders runs with preferred", "upgrade orders --spread required"),
         ({"any_uid": True}, "--any-uid True: orders runs with False", "upgrade orders --any-uid"),
         ({"pod": '{"spec":{"schedulerName":"x"}}'}, "--pod-patch: orders runs", "upgrade orders --pod-patch FILE"),

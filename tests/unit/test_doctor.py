@@ -31,12 +31,22 @@ MEMBERS = ("mysql-0", "mysql-1", "mysql-2")
 SANE: dict[str, Any] = {
     "failed": {},
     "moment": "2026-01-01T00:00:00.500000+00:00",
-    "variables": {"max_connections": "100", "require_secure_transport": "ON"},
+    "variables": {
+        "max_connections": "100",
+        "require_secure_transport": "ON",
+        "long_query_time": "1.000000",
+        "server_id": "100",
+    },
     "my-cnf": "[mysqld]\nmax_connections = 100\n",
     "connections": {"Threads_connected": 10, "Max_used_connections": 20},
     "tables": [],
     "transactions": [{"connection": 7, "user": "app", "seconds": 3, "rows_modified": 1, "lock": ""}],
     "errors": [],
+    "limits": [],
+    "flushes": [["wait/io/file/sql/binlog", 5000, 4000]],
+    "reach": [],
+    "growth": {"seconds_left": 30 * 86400},
+    "binlogs": {"bytes": 1 << 20},
     "group": [["u", f"{one}.mysql.db.svc", "ONLINE", "PRIMARY", "9.7.4"] for one in MEMBERS],
 }
 ROLE_FOUND = doctor._wanted("mysql")[ROLE]
@@ -92,7 +102,21 @@ def test_a_rehearsal_that_failed_is_found_until_the_image_runs_anyway() -> None:
         ("encryption", {"variables": {"require_secure_transport": "OFF"}}, "require_secure_transport is OFF"),
         ("connections", {"connections": {"Threads_connected": 85}}, "85 of 100 connections"),
         ("errors", {"errors": [["MY-011522", "Repl", 2, 1767225600]]}, "2 times, last at 2026-01-01T00:00:00Z: this"),
-        ("errors", {"errors": [["MY-019999", "Repl", 1, 1767225600]]}, "MY-019999 (Repl), 1 times"),
+        ("errors", {"errors": [["MY-019999", "Repl", 1, 1767225600]]}, "MY-019999 (Repl), 1 time, last"),
+        ("limits", {"limits": [["MY-011608", 3, 1767225600]]}, "MY-011608, 3 times, last at 2026-01-01T00:00:00Z"),
+        (
+            "storage",
+            {"flushes": [["wait/io/file/sql/binlog", 1000, 50000]]},
+            "binary log took 50 ms on average of 1000",
+        ),
+        ("growth", {"growth": {"seconds_left": 86400}}, "full in 1.0 days"),
+        ("names", {"reach": [["mysql-2", "", "Name or service not known"]]}, "mysql-1: cannot resolve it: Name or"),
+        ("ports", {"reach": [["mysql-2", "10.0.0.3", "refused, or no answer"]]}, "mysql-1: port 3306: refused"),
+        (
+            "alike",
+            {"variables": {"long_query_time": "10.000000", "server_id": "101"}},
+            "long_query_time is 1.000000, but 10.000000 on mysql-1",
+        ),
         ("views", {"group": [["u", "mysql-0.mysql.db.svc", "ONLINE", "PRIMARY", "9.7.4"]]}, "mysql-1 sees mysql-0"),
     ],
 )
@@ -100,6 +124,57 @@ def test_what_one_server_answers_is_found(check: str, parts: dict[str, Any], sho
     found = _found(_facts(**parts), check)
     assert len(found) == 1
     assert shown in found[0]
+
+
+def test_a_name_that_leads_to_another_pod_and_who_sees_it_so() -> None:
+    facts = _facts()
+    facts.seen.pods["mysql-2"]["status"] = {**facts.seen.pods["mysql-2"]["status"], "podIPs": [{"ip": "10.0.0.3"}]}
+    row = {"reach": [["mysql-2", "10.0.0.9", ""], ["mysql-7", "", "there is no such pod"]]}
+    there = {pod: replace(one, parts={**one.parts, **row}) for pod, one in facts.answers.items() if pod != "mysql-2"}
+    found = _found(replace(facts, answers=there), "names")
+    assert found == ["mysql-0, mysql-1: it leads to 10.0.0.9, its pod has 10.0.0.3"]
+    right = {"mysql-0": replace(there["mysql-0"], parts={"reach": [["mysql-2", "10.0.0.3,10.0.0.4", ""]]})}
+    assert _found(replace(facts, answers=right), "names") == []
+
+
+def test_a_server_that_its_own_agent_does_not_reach_is_no_matter_of_ports() -> None:
+    facts = _facts(reach=[["mysql-2", "10.0.0.3", "refused, or no answer"]])
+    gone = {pod: one for pod, one in facts.answers.items() if pod != "mysql-2"}
+    assert _found(replace(facts, answers=gone), "ports") == []
+
+
+def test_binary_logs_that_take_most_of_the_volume() -> None:
+    full = pod("mysql-1", volume_size=10 << 30, volume_used=7 << 30)
+    found = _found(_facts(_observed(HEALTHY[0], full, HEALTHY[2]), binlogs={"bytes": 6 << 30}), "growth")
+    assert found == ["6.0GiB of 10.0GiB are binary logs"]
+
+
+def test_what_belongs_to_a_member_or_another_check_makes_no_difference() -> None:
+    own = {"server_uuid": "a", "hostname": "b", "ssl_ca": "c", "version": "9.7.5", "gtid_executed": "d"}
+    facts = _facts()
+    parts = {pod: {**one.parts["variables"], **dict.fromkeys(own, pod)} for pod, one in facts.answers.items()}
+    answers_of = {pod: replace(one, parts={**one.parts, "variables": parts[pod]}) for pod, one in facts.answers.items()}
+    assert _found(replace(facts, answers=answers_of), "alike") == []
+
+
+def test_an_agent_of_the_first_release_answers_what_it_knows(
+    cluster: Cluster, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def answer(_: Any, pod: str, *words: str, timeout_seconds: float) -> Any:
+        asked.append(words)
+        if "reach" in words:
+            raise errors.StepFailed(f"the agent of {pod} has another version and does not know 'examine'")
+        return {"failed": {}, **{part: SANE[part] for part in words[1:]}}
+
+    monkeypatch.setattr("mysqlops.operations.agents.run", answer)
+    words = ["doctor", NAME, "-o", "json", "--check", "names", "--check", "tables", "--check", "storage"]
+    assert run(words) == 0
+    (one,) = json.loads(capsys.readouterr().out)["clusters"]
+    assert sorted(one["unchecked"]) == ["names", "storage"]
+    assert ("examine", "flushes", "reach", "tables", "--replicas", "3") in asked
+    assert ("examine", "tables") in asked
 
 
 def test_tables_that_a_group_cannot_hold_are_those_that_the_primary_has() -> None:

@@ -50,6 +50,19 @@ def test_words_of_users_are_text_and_never_markup() -> None:
     assert text.count("&lt;script&gt;") >= 2
 
 
+def test_words_of_others_are_no_markup_in_markdown_either() -> None:
+    """An error, a row or a pod's name."""
+    evil = "a | b\n\n# head ``x`` <img src=//e> [l](//e) \x1b[2J"
+    text = markdown.of(a_report(a_round(witnesses={"lost": [evil]}, target=evil), stopped=evil, forced=evil))
+    outside = [line for line in text.splitlines() if "``` a" not in line and "--force" not in line]
+    assert not [line for line in outside if "<img" in line.replace("\\<", "") or "[l]" in line]
+    assert not [line for line in text.splitlines() if line.startswith("# head")]
+    assert "\x1b" not in text
+    (row,) = [line for line in text.splitlines() if line.startswith("| 1 |")]
+    assert row.replace("\\|", "").count("|") == 12
+    assert "- round 1, lost: ``` a | b / # head ``x``" in text
+
+
 def test_a_report_says_what_was_lost_and_what_was_missed() -> None:
     bad = a_round(2, 12.0, counts={**GOOD, "lost": 1}, witnesses={"lost": ["main0 7 aa"]})
     report = a_report(a_round(), bad, slo="rto=10s", stopped="interrupted")

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
+
+import pytest
 
 from mysqlops.core import names, plan
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.objects import exposed
-from mysqlops.operations import deploy
+from mysqlops.operations import deploy, observe
 from mysqlops.planning import deploy as planning
+from tests.unit.fakes.cluster import NAME, Cluster
 
 Json = dict[str, Any]
 SPEC = ClusterSpec(name="orders", namespace="shop")
@@ -56,6 +60,28 @@ def test_what_the_server_adds_to_such_a_service_is_no_difference() -> None:
     """Of a cluster with both families, and of one that has IPv6 only."""
     for families in (["IPv4", "IPv6"], ["IPv6"]):
         assert _steps({"ipFamilies": families, "clusterIPs": [f"address {one}" for one in families]}) == ()
+
+
+@pytest.mark.parametrize(
+    ("behind_it_in_ipv6", "said"),
+    [
+        (["mysql-0"], []),
+        (["mysql-1"], ["Service mysql-primary routes to mysql-0, mysql-1, but the primary is mysql-0"]),
+        ([], []),  # of pods that began before the cluster had IPv6
+    ],
+)
+def test_a_pod_is_behind_a_service_once_however_many_families_list_it(
+    behind_it_in_ipv6: list[str], said: list[str]
+) -> None:
+    """Each family has an EndpointSlice of its own."""
+    cluster = Cluster(3)
+    second = copy.deepcopy(cluster.store.objects["EndpointSlice", "slice"])
+    second["metadata"]["name"] = "slice-of-ipv6"
+    ends = [{"conditions": {"ready": True}, "targetRef": {"name": pod}} for pod in behind_it_in_ipv6]
+    cluster.store.put({**second, "endpoints": ends})
+    status = observe.judged(cluster.session(), NAME)
+    assert [one.message for one in status.conditions if one.code == "service-stale"] == said
+    assert len(set(status.services["mysql-primary"])) == len(status.services["mysql-primary"])
 
 
 def test_mysqld_listens_on_every_address() -> None:

@@ -53,10 +53,10 @@ class _Pod:
 def test_the_reason_of_an_agent_is_the_command_s(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def refuse(_: Any) -> None:
+    def refuse() -> None:
         raise errors.Refused([REASON])
 
-    monkeypatch.setattr(programs, "wait_for_dns", refuse)
+    monkeypatch.setitem(programs.WITHOUT_OPTIONS, "wait-for-dns", refuse)
     code = program.main(["wait-for-dns"])
     printed = capsys.readouterr().err
     assert printed.splitlines()[-1] == "refused: mysql-0 is not the primary"  # an older command reads this line
@@ -79,10 +79,10 @@ def test_nobody_else_s_words_are_an_error_of_ours(
 ) -> None:
     """A server chooses the text of its errors, and names in it; a repository's server what restic prints."""
 
-    def fail(_: Any) -> None:
+    def fail() -> None:
         raise errors.StatementFailed(f"Table 'app.\n{_FORGED}\n' doesn't exist")
 
-    monkeypatch.setattr(programs, "wait_for_dns", fail)
+    monkeypatch.setitem(programs.WITHOUT_OPTIONS, "wait-for-dns", fail)
     code = program.main(["wait-for-dns"])
     printed = capsys.readouterr().err
     assert type(error_record.load(printed, code)) is errors.StatementFailed

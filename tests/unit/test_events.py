@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,7 +14,7 @@ import pytest
 from mysqlops import errors
 from mysqlops.agent import api, cluster_api, events, settings
 from mysqlops.clock import SystemClock
-from mysqlops.core import names, publication, rollout, view
+from mysqlops.core import instant, names, publication, rollout, view
 from mysqlops.planning import happenings
 
 _ROOT = Path(__file__).parents[2]
@@ -253,6 +254,37 @@ def test_an_order_is_posted_once_its_stateful_set_is_back() -> None:
     kube.objects["mysql"] = gone
     found.turn()
     assert kube.reasons() == ["OrderOpen"]
+
+
+def test_a_fence_is_posted_by_the_members_own_agent_and_not_by_one_that_has_just_started() -> None:
+    kube, clock = _Api(), _Clock()
+    agents = [_agent(kube, clock, ordinal) for ordinal in (0, 1)]
+
+    def turn(fenced: str) -> None:
+        for one in agents:
+            one._around.notes = {names.ANNOTATION_FENCED: fenced}
+            one.turn()
+
+    turn('{"mysql-0": "slow disk"}')
+    turn('{"mysql-0": "slow disk", "mysql-1": "slow disk"}')
+    turn('{"mysql-0": "slow disk", "mysql-1": "slow disk"}')
+    assert [one["message"] for one in kube.events.values()] == ["mysql-1 was fenced and accepts no clients: slow disk"]
+    turn("{}")
+    assert kube.reasons() == ["Fenced", "Unfenced", "Unfenced"]
+    about = [(one["involvedObject"]["kind"], one["involvedObject"]["name"]) for one in kube.events.values()]
+    assert sorted(about) == [("Pod", "mysql-0"), ("Pod", "mysql-1"), ("Pod", "mysql-1")]
+
+
+def test_a_certificate_that_nobody_renewed_is_posted_once() -> None:
+    kube, clock = _Api(), _Clock()
+    soon = replace(REPLICA, certificate_until=instant.text(clock.now() + timedelta(days=13)))
+    far = replace(REPLICA, certificate_until=instant.text(clock.now() + timedelta(days=61)), ca_until="x")
+    for seen, ordinal in ((far, 0), (soon, 1), (soon, 2)):
+        found = _agent(kube, clock, ordinal)
+        found.turned(seen)
+        found.turn()
+        found.turn()
+    assert kube.reasons() == ["CertificateEnds"]
 
 
 def test_every_reason_is_on_the_page_of_codes() -> None:

@@ -7,8 +7,7 @@ from typing import Any, cast
 
 import pytest
 
-from mysqlops import errors
-from mysqlops.mysql import adopting, connect, foreign_accounts
+from mysqlops.mysql import connect, foreign_accounts
 
 Row = dict[str, Any]
 _USER = {
@@ -145,37 +144,6 @@ def test_rights_on_the_servers_own_databases_administer(pattern: str) -> None:
 def test_rights_on_other_databases_do_not(pattern: str) -> None:
     (one,) = _read(user=[_USER], db=[{**_DB, "Db": pattern}])
     assert one.administrative == []
-
-
-class Version:
-    """A server of that version, without anything in it; its views cannot be read."""
-
-    def __init__(self, version: str) -> None:
-        self.version = version
-
-    def scalar(self, _: str) -> str:
-        return self.version
-
-    def query(self, sql: str, _: Sequence[Any] = ()) -> list[connect.Row]:
-        if "SHOW COLUMNS" in sql:
-            raise errors.StatementFailed("no", errno=1356)
-        return [("v`1",)] if "information_schema.views" in sql and "routines" not in sql else []
-
-
-@pytest.mark.parametrize(
-    ("version", "why"),
-    [
-        ("5.6.51-log", "adopt supports MySQL 5.7 and later"),
-        ("10.11.6-MariaDB-1", "the source is MariaDB"),
-        ("5.7.44-log", ""),
-        ("8.0.16", ""),
-        ("9.7.4-2", ""),
-    ],
-)
-def test_old_servers_are_refused_by_name(version: str, why: str) -> None:
-    found = adopting.unfit(cast("connect.Server", Version(version)), ["a"])
-    assert [one.code for one in found] == (["unfit-source"] if why else ["broken-view"])
-    assert why in found[0].message
 
 
 @pytest.mark.parametrize(

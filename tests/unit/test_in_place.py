@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 
 from mysqlops import errors
-from mysqlops.core import group, names, secret_map, timeline
+from mysqlops.core import backup, group, names, secret_map, timeline
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.kube import manifests
 from mysqlops.objects import render
 from mysqlops.operations import in_place, observe
 from mysqlops.planning import actions
 from mysqlops.planning import restore as planning
+from tests.unit import test_restore_as
 from tests.unit.fakes.api import Killed
 from tests.unit.fakes.cluster import GROUP, NAME, Cluster
 
@@ -123,17 +124,22 @@ def test_a_run_that_was_killed_while_it_named_the_group_has_named_it_for_the_nex
 def test_what_recover_renamed_during_the_filling_is_what_a_restore_that_is_taken_back_keeps() -> None:
     cluster = _cluster()
     _begun(cluster)
-    shared = {"mysql-1": f"{GROUP}:1-3"}
+    shared = {"mysql-1": f"{GROUP}:1-3", "mysql-2": f"{GROUP}:1-4"}
     note = group.Note(name=RENAMED, parent=GROUP, members=_members(0, 2), outcasts=_members(1), shared=shared)
+    note = replace(note, elsewhere=_members(2))
     _lease(cluster, group=note)
     back = in_place.plan_revert(cluster.session(), NAME)
     assert (back.abandons, back.new) == (
         True,
-        timeline.Timeline("data", RENAMED, _members(0, 2), _members(1), shared),
+        timeline.Timeline("data", RENAMED, _members(0, 2), _members(1), shared, _members(2)),
     )
     assert timeline.swap_of({names.ANNOTATION_RESTORING: timeline.dump(back)}) == back
     action = planning.plan(in_place._see(cluster.session(), NAME, back), back)
     assert isinstance(action, actions.Done), "no member has to stop"
+    named = in_place._name_group(cluster.session(), NAME, timeline.Swap(NEW, back.new, 3))
+    restored = group.note_of(cluster.notes())
+    assert (restored.outcasts, restored.shared, restored.elsewhere) == (_members(1), shared, _members(2))
+    assert named.new == back.new
 
 
 def _killed_filling_then_scaled(members: dict[str, str]) -> tuple[Cluster, timeline.Swap]:
@@ -238,6 +244,15 @@ def test_a_restore_whose_changes_are_undone_again_and_again_ends_and_names_the_w
     assert f"mysqlops restore --revert {NAME}" in (failed.value.hint or "")
     scaled = [text for text in cluster.store.log if text.startswith("PATCH StatefulSet") and '"replicas": 0' in text]
     assert len(scaled) == 2
+
+
+def test_a_backup_that_failed_its_verification_stops_no_cluster() -> None:
+    failed = backup.Verification("b1", "2026-01-01T00:00:00Z", ok=False, seconds=1.0, why="app.t differs")
+    cluster = _cluster(3)
+    bad = in_place.Source(replace(test_restore_as.BACKUP, verified=failed), test_restore_as.TARGET)
+    with pytest.raises(errors.Refused) as error:
+        in_place.plan(cluster.session(), NAME, bad)
+    assert "backup-failed" in {one.code for one in error.value.reasons}
 
 
 def test_a_restore_does_not_succeed_over_pods_that_mount_the_previous_claims() -> None:

@@ -14,7 +14,7 @@ import pytest
 from mysqlops import errors
 from mysqlops.agent import __main__ as program
 from mysqlops.agent import api, certificates, programs, settings
-from mysqlops.core import error_record, names
+from mysqlops.core import error_record, names, timeline
 from mysqlops.mysql import wait
 from tests.unit.fakes.api import Clock
 from tests.unit.fakes.secret_api import Secrets
@@ -127,6 +127,17 @@ def test_data_that_a_restore_has_just_brought_takes_new_passwords(pod: Pod) -> N
     assert pod.held().keys() >= {*names.PASSWORD_KEYS}
 
 
+@pytest.mark.parametrize(("backup", "asks"), [("", True), ("b1", False)])
+def test_the_way_back_from_a_restore_asks_for_today_s_passwords(pod: Pod, *, backup: str, asks: bool) -> None:
+    """The previous data knows only those of its own time, and nobody could log in."""
+    swap = timeline.Swap(timeline.Timeline("data-r20260101000000", "g"), timeline.Timeline("data", "h"), 3, backup)
+    assert _main("credentials") == 0
+    pod.cluster.notes = {names.ANNOTATION_RESTORING: timeline.dump(swap)}
+    assert _main("credentials") == 0
+    mark = pod.folders["STATEMENTS"] / "of-before"
+    assert (mark.read_text() if mark.exists() else "") == ("reset" if asks else "")
+
+
 def test_no_server_starts_while_a_backup_is_put_onto_its_volume(pod: Pod, capsys: pytest.CaptureFixture[str]) -> None:
     pod.cluster.notes = {names.ANNOTATION_FILLING: json.dumps({"mysql-1": "b1", "mysql-2": "b2"})}
 
@@ -177,6 +188,20 @@ def test_a_pod_waits_until_its_name_is_its_own_and_says_once_why(
 
 
 # wait-for-database
+
+
+def _is_noted_as_new(pod: Pod) -> bool:
+    return (pod.folders["STATEMENTS"] / "new-cluster").exists()
+
+
+@pytest.mark.parametrize("before", [_formed, _has_data])
+def test_all_servers_of_a_new_cluster_start_at_once(pod: Pod, before: Callable[[Pod], None]) -> None:
+    """Only member 0 forms the group, and the agents of the others wait for that. `prepare` reads the note."""
+    assert _main("credentials") == 0
+    assert _is_noted_as_new(pod)
+    before(pod)
+    assert _main("credentials") == 0  # kubelet runs it again, in the same folders
+    assert not _is_noted_as_new(pod)
 
 
 @pytest.mark.parametrize(

@@ -105,6 +105,16 @@ def test_a_rebuild_is_over_once_the_group_counted_the_new_data(joined: str, goes
     assert (member.under_way(cluster.session(), NAME, "mysql-2") is not None) == goes_on
 
 
+@pytest.mark.parametrize(("at", "goes_on"), [("2025-12-31T20:00:00Z", True), ("2025-12-29T00:00:00Z", False)])
+def test_a_rebuild_of_days_ago_is_no_licence_for_the_data_of_today(at: str, goes_on: bool) -> None:
+    """Nobody knows which data a member has whose note is that old: the gate is asked."""
+    cluster = Cluster(3)
+    orders.write(cluster.session().client, NAME, rebuilding={"mysql-2": {"uid": "long-gone", "at": at}})
+    cluster.facts["mysql-2"] = {"state": "DOWN", "role": "none", "executed": ""}
+    cluster.settle()
+    assert (member.under_way(cluster.session(), NAME, "mysql-2") is not None) == goes_on
+
+
 def test_a_down_member_s_data_is_unknown_not_empty() -> None:
     cluster = Cluster(3, m2=f"{GROUP}:1-7")
     cluster.facts["mysql-2"] = {"state": "DOWN", "role": "none", "executed": ""}
@@ -231,6 +241,14 @@ def test_a_stop_that_was_killed_anywhere_is_finished_by_the_next(point: str, obe
     assert cluster.stateful_set()["spec"]["replicas"] == 0
     stop.start(cluster.session(60.0), NAME)
     assert (cluster.fenced(), cluster.stateful_set()["spec"]["replicas"]) == ({}, 3)
+
+
+def test_a_start_takes_back_the_fences_of_an_older_release_that_was_killed_before_its_note() -> None:
+    cluster = Cluster(3)
+    _obey(cluster)
+    orders.write(cluster.session().client, NAME, fenced={**dict.fromkeys(cluster.facts, stop._WHY), "mysql-2": "mine"})
+    stop.start(cluster.session(60.0), NAME)
+    assert (cluster.fenced(), cluster.stateful_set()["spec"]["replicas"]) == ({"mysql-2": "mine"}, 3)
 
 
 def _meanwhile(session: Session, cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -402,7 +420,8 @@ def test_a_lease_that_deploy_recreates_notes_what_the_members_kept_a_copy_of(is_
 
     cluster.store.kill_after = take
     deploy.make_lease(cluster.session(), NAME)
-    assert cluster.notes() == kept | (written if is_taken else {})
+    rendered_too = {names.ANNOTATION_DETECTION: "safe"}
+    assert cluster.notes() == kept | rendered_too | (written if is_taken else {})
 
 
 OTHER = "33333333-3333-3333-3333-333333333333"

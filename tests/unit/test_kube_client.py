@@ -6,11 +6,13 @@ import base64
 import contextlib
 import hashlib
 import json
+import socket
+import ssl
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
@@ -294,6 +296,40 @@ def test_a_conversation_that_is_lost_is_no_end(server: Server, tmp_path: Path) -
         talk("mysql-0")
     with pytest.raises(errors.PodExecFailed, match="exec in nobody/mysqld: 404"):
         talk("nobody")
+
+
+def test_a_reader_of_ours_that_has_gone_is_no_lost_connection(server: Server, tmp_path: Path) -> None:
+    """`mysqlops sql < statements.sql | head` said that the connection to the pod was lost."""
+    client = _client(server.kubeconfig(tmp_path))
+    server.frames = [b"\x01hi", b'\x03{"status":"Success"}']
+
+    def relay() -> None:
+        with client.attached("mysql-0", "mysqld", ["sh"], tty=False) as running:
+            assert running.read() == (1, b"hi")
+            raise BrokenPipeError
+
+    with pytest.raises(BrokenPipeError):
+        relay()
+
+
+@pytest.mark.parametrize("broken", [socket.gaierror("no such host"), ssl.SSLError("bad"), TimeoutError("slow")])
+def test_a_pod_that_cannot_be_reached_is_that_error_and_no_other(
+    broken: OSError, tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = _client(server.kubeconfig(tmp_path))
+
+    def refuse(*_: object) -> NoReturn:
+        raise broken
+
+    def talk() -> None:
+        with client.attached("mysql-0", "mysqld", ["sh"], tty=False):
+            pass
+
+    monkeypatch.setattr(client._connection, "websocket", refuse)
+    with pytest.raises(errors.PodExecFailed, match="exec in mysql-0/mysqld: the connection was lost"):
+        talk()
+    with pytest.raises(errors.PodExecFailed, match="exec in mysql-0/agent: the connection was lost"):
+        client.run_in("mysql-0", "agent", ["true"], timeout_seconds=5)
 
 
 def test_a_token_is_sent_nowhere_else(server: Server, tmp_path: Path) -> None:

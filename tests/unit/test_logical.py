@@ -35,3 +35,14 @@ def test_no_name_follows_an_option() -> None:
     calls = [line for line in script.splitlines() if "dump_sql --" in line]
     assert len(calls) == 3
     assert all(" -- " in line and line.index(" -- ") < line.index('"$') for line in calls)
+
+
+def test_a_dump_only_reads_and_whoever_loads_it_obeys_no_command_in_it() -> None:
+    """In binary mode a client has no commands of its own: in 8.0 and 8.4, `\\!` in a dump is a shell."""
+    script = manifests.read_text("backup/logical.sh").replace("\\\n", " ")
+    loads, dumps = (script.partition(f"\n{name}() {{")[2].partition("\n}\n")[0] for name in ("sql", "dump_sql"))
+    assert "--binary-mode" in loads
+    assert "--loose-comments" in loads
+    assert "--user=mysqlops_dump " in dumps
+    clients = [line for line in script.splitlines() if line.strip().startswith(("mysql ", "mysqldump "))]
+    assert len(clients) == 2, "nothing else calls a client"

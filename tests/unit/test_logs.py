@@ -35,6 +35,14 @@ def test_values_of_rows_are_left_out() -> None:
     assert one.text == "Duplicate entry '…' for key 't.PRIMARY'; it's off"
 
 
+@pytest.mark.parametrize("separator", ["\u2028", "\u2029", "\x85", "\v", "\f", "\x1c", "\r"])
+def test_a_name_in_a_message_begins_no_entry(separator: str) -> None:
+    """Whoever names an account or a database writes a part of messages such as `Aborted connection`."""
+    forged = f"db: 'x{separator}{line(9, 'ERROR', 'all is lost').strip()}' user: 'app'"
+    entries = server_log.parse("mysql-0", line(1, "Warning", forged) + line(2, "Note", "last"))
+    assert [(one.level, one.text) for one in entries] == [("warning", forged), ("note", "last")]
+
+
 @pytest.mark.parametrize(("level", "shown"), [("error", "e"), ("warning", "we"), ("system", "wse"), ("note", "nwse")])
 def test_logs_are_merged_by_time_and_filtered_by_level(level: str, shown: str) -> None:
     one = server_log.parse("mysql-0", line(1, "Note", "n") + line(3, "System", "s"))
@@ -47,10 +55,15 @@ class Logs:
 
     def __init__(self) -> None:
         self.texts: dict[tuple[str, bool], str | errors.MysqlopsError] = {}
+        self.agents: dict[str, str] = {}
+        self.slow: dict[str, Any] = {}
         self.asked: list[tuple[str, float | None]] = []
 
     def read(self, pod: str, container: str, *, lines: int, since_seconds: float, previous: bool = False) -> str:
-        assert (container, lines) == ("mysqld", 5000)
+        assert lines == 5000
+        if container == "agent":
+            return self.agents.get(pod, "")
+        assert container == "mysqld"
         self.asked.append((pod, since_seconds))
         found = self.texts.get((pod, previous), "")
         if isinstance(found, errors.MysqlopsError):
@@ -72,6 +85,7 @@ def kept(monkeypatch: pytest.MonkeyPatch, cluster: Cluster) -> Logs:
     def client(*_: object) -> Any:
         made = cluster.session().client
         made.timed_logs = found.read  # type: ignore[method-assign,assignment]
+        made.answer = lambda pod, *_: found.slow.get(pod, [])  # type: ignore[attr-defined]
         return made
 
     monkeypatch.setattr("mysqlops.cli.context.client", client)
@@ -90,6 +104,36 @@ def test_a_code_is_explained_once(cluster: Cluster, kept: Logs, capsys: pytest.C
     shown = json.loads(capsys.readouterr().out)
     assert (shown["kind"], len(shown["items"]), shown["items"][0]["code"]) == ("Logs", 2, EXPELLED)
     assert "the group removed" in shown["items"][0]["explanation"]
+
+
+def test_agents_are_merged_with_servers(cluster: Cluster, kept: Logs, capsys: pytest.CaptureFixture[str]) -> None:
+    kept.texts["mysql-0", False] = line(1, "Note", "first") + line(3, "Warning", "third")
+    kept.agents["mysql-1"] = (
+        "2026-01-01T00:00:02Z 2026-01-01T00:00:02.000Z joined the group\n"
+        "2026-01-01T00:00:04Z 2026-01-01T00:00:04.000Z unexpected KeyError: 'x'\n"
+        "2026-01-01T00:00:05Z Traceback (most recent call last):\n"
+    )
+    assert run(["logs", NAME]) == 0
+    out = capsys.readouterr().out.splitlines()
+    assert [one.split()[-1] for one in out if "=" not in one] == ["first", "group", "third", "'x'", "last):"]
+    assert out[1] == "2026-01-01T00:00:02.000Z mysql-1 agent note joined the group"
+    assert run(["logs", NAME, "--source", "agent", "--level", "error", "-o", "json"]) == 0
+    found = json.loads(capsys.readouterr().out)["items"]
+    assert [(one["source"], one["level"]) for one in found] == [("agent", "error")] * 2
+
+
+def test_slow_statements_are_those_that_the_servers_count(
+    cluster: Cluster, kept: Logs, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = cluster.clock.now()
+    one = {"statement": "SELECT SLEEP (?)", "database": "app", "count": 4, "most": 12300, "average": 3000}
+    recent, old = ({**one, "at": int(now.replace(year=year).timestamp()), "examined": 7} for year in (now.year, 2001))
+    kept.slow = {"mysql-2": [recent, old, {"at": 1}, "x"], "mysql-1": {"at": "another form"}}
+    assert run(["logs", NAME, "--source", "slow"]) == 0
+    (shown,) = capsys.readouterr().out.splitlines()
+    text = "up to 12.3 s, 3.000 s on average of 4, 7 rows examined in app: SELECT SLEEP (?)"
+    assert shown.endswith(f" mysql-2 slow warning {text}")
+    assert kept.asked == []
 
 
 def test_one_member_and_one_window(cluster: Cluster, kept: Logs) -> None:

@@ -14,6 +14,7 @@ from mysqlops import errors
 from mysqlops.cli import complete, context, output, types
 from mysqlops.cli.context import Access, Confirmation, Run
 from mysqlops.cli.main import form_of, run
+from mysqlops.operations import waiting
 from tests.unit.fakes.cluster import Cluster
 
 NAME = "mysql"
@@ -245,3 +246,23 @@ def test_an_old_spelling_works_with_a_notice(cluster: Cluster, capsys: pytest.Ca
     assert "--cluster nosuch is an old spelling" in shown
     assert "Lease nosuch-group" in shown
     assert run(["drill", "kill-mysqld", NAME, "--cluster", NAME]) == errors.ConfigError.exit_code
+
+
+def test_a_limit_below_a_second_is_shown_as_it_was_given() -> None:
+    session = Cluster(3).session()
+    with pytest.raises(errors.WaitTimeout, match=r"^not after 0\.5 s: x$"):
+        waiting.Patience(session, 0.5).give_up(waiting.Pending("x"))
+    with pytest.raises(errors.WaitTimeout, match=r"^not after 21600 s: x$"):
+        waiting.Patience(session, 21600.0).give_up(waiting.Pending("x"))
+
+
+def test_restore_acts_as_the_user_given_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[Access] = []
+
+    def client(access: Access, verb: str) -> Any:
+        seen.append(access)
+        raise errors.ConfigError("enough")
+
+    monkeypatch.setattr(context, "client", client)
+    assert run(["--as", "bob", "restore", "b", "--as", "copy"]) == 2
+    assert [access.user for access in seen] == ["bob"]

@@ -8,7 +8,7 @@ import pytest
 
 from mysqlops.core import group, view
 from mysqlops.core.gtid import GtidSet
-from mysqlops.core.publication import Publication
+from mysqlops.core.publication import UNKNOWN, Publication
 from mysqlops.planning import member_actions, membership, stuck_group
 
 GROUP = "11111111-1111-1111-1111-111111111111"
@@ -72,6 +72,16 @@ def test_what_was_received_and_not_applied_counts() -> None:
     received = server(UP_TO_5, received=GtidSet.parse(f"{GROUP}:6-9"))
     others = (peer("mysql-0", UP_TO_5), peer("mysql-1", f"{GROUP}:1-8"))
     assert isinstance(plan(received, *others, name="mysql-2"), member_actions.FormGroup)
+
+
+def test_what_another_member_received_and_has_not_applied_counts_too() -> None:
+    """Its relay log is the only disk with it."""
+    other = peer("mysql-1", UP_TO_5)
+    assert other.publication is not None
+    received = replace(other, publication=replace(other.publication, received=f"{GROUP}:6-9"))
+    action = plan(server(f"{GROUP}:1-8"), received, peer("mysql-2", UP_TO_5))
+    assert isinstance(action, member_actions.Wait)
+    assert "mysql-1 holds all transactions" in action.why
 
 
 @pytest.mark.parametrize(
@@ -299,7 +309,9 @@ def test_a_group_whose_majority_is_really_there_is_not_left() -> None:
     one_gone = sightings(9, peer("mysql-1", UP_TO_5), peer("mysql-2", UP_TO_9, view.ONLINE))
     silent = sightings(9, peer("mysql-1", UP_TO_5, fresh=False), peer("mysql-2", None))
     unseen = sightings(9, peer("mysql-1", UP_TO_5), counted=("mysql-2",))
-    for found in (one_gone, silent, unseen, {}):
+    # Agents that mysqld refuses say nothing about mysqld.
+    refused = sightings(9, peer("mysql-1", "", UNKNOWN), peer("mysql-2", "", UNKNOWN))
+    for found in (one_gone, silent, unseen, refused, {}):
         situation = membership.Situation("mysql-0", in_a_group("mysql-1", "mysql-2"), sightings=found)
         assert not isinstance(membership.plan(situation), member_actions.Leave)
     lost = membership.Situation("mysql-0", in_a_group("mysql-1", state=view.UNREACHABLE), sightings={"mysql-1": 9})

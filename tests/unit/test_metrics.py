@@ -16,7 +16,7 @@ import yaml
 from mysqlops import errors
 from mysqlops.agent import api, cluster_api, metrics, pod, settings
 from mysqlops.clock import SystemClock
-from mysqlops.core import measured, names, publication, view
+from mysqlops.core import histogram, measured, names, publication, view
 from mysqlops.core import metrics as catalogue
 from mysqlops.core.metrics import Sample
 from mysqlops.mysql import statistics
@@ -68,13 +68,15 @@ def _plain(samples: Any) -> dict[str, float]:
 
 
 def test_every_metric_has_a_help_a_type_and_the_unit_that_its_name_ends_with() -> None:
-    text = catalogue.text([Sample(name, 1) for name in catalogue.HELP], {"member": 'a"b'}, is_open=True)
+    each = [Sample(name + ("_sum" if name in catalogue.HISTOGRAMS else ""), 1) for name in catalogue.HELP]
+    text = catalogue.text(each, {"member": 'a"b'}, is_open=True)
     assert text.endswith("# EOF\n")
     for name, about in catalogue.HELP.items():
         family = f"mysqlops_{catalogue.base(name)}"
         assert f"# HELP {family} {about}\n" in text
-        assert f"# TYPE {family} {'counter' if name.endswith('_total') else 'gauge'}\n" in text
-        assert f'mysqlops_{name}{{member="a\\"b"}} 1\n' in text
+        assert f"# TYPE {family} {catalogue.kind(name)}\n" in text
+        sample = f"{name}_sum" if name in catalogue.HISTOGRAMS else name
+        assert f'mysqlops_{sample}{{member="a\\"b"}} 1\n' in text
         assert len(about) < 100
         assert re.fullmatch(r"[a-z][a-z_]+[a-z]", name)
     for family, unit in re.findall(r"^# UNIT (\S+) (\S+)$", text, re.MULTILINE):
@@ -219,6 +221,31 @@ def test_backups_and_rollouts_are_read_from_objects_that_may_hold_anything() -> 
     ]
 
 
+def test_an_election_lasts_until_the_member_accepts_writes() -> None:
+    clock, replica = _Clock(), replace(SEEN, role=names.ROLE_REPLICA, writable=False)
+    found = _metrics(clock)
+
+    def turn(seconds: float, seen: publication.Publication) -> None:
+        clock.seconds += seconds
+        found.turned(seen)
+
+    turn(1, SEEN)  # it was the primary when the agent started
+    turn(1, replica)
+    turn(3, replace(SEEN, writable=False))
+    turn(4, SEEN)
+    turn(1, replica)
+    turn(1, replace(SEEN, writable=False))
+    turn(1, replica)  # another one was elected before it accepted anything
+    values = _values(found.text(is_open=False))
+    labels = 'mysql_cluster="mysql",member="mysql-0"'
+    name = "mysqlops_promotion_duration_seconds"
+    assert (values[f"{name}_count{{{labels}}}"], values[f"{name}_sum{{{labels}}}"]) == ("1", "7")
+    assert values[f'{name}_bucket{{{labels},le="5.0"}}'] == "0"
+    assert values[f'{name}_bucket{{{labels},le="10.0"}}'] == "1"
+    assert values[f'{name}_bucket{{{labels},le="+Inf"}}'] == "1"
+    assert f"# TYPE {name} histogram\n# UNIT {name} seconds\n" in found.text(is_open=True)
+
+
 def test_what_the_api_server_refuses_is_left_out_and_the_rest_is_read() -> None:
     """The Role of an older release does not permit CronJobs."""
     client, clock = Mock(), _Clock()
@@ -236,6 +263,7 @@ def test_what_the_api_server_refuses_is_left_out_and_the_rest_is_read() -> None:
     assert client.get.call_count == 4
     found._read_cluster()
     assert client.get.call_count == 4, "once a minute"
+    assert 'agent_metrics_requests_total{mysql_cluster="mysql",member="mysql-0"} 4' in found.text(is_open=False)
     clock.seconds += 200
     assert "cluster_replicas" not in found.text(is_open=False), "nobody knows whether that is still so"
 
@@ -263,6 +291,11 @@ def test_a_switchover_is_counted_where_only_the_agent_writes_and_a_full_disk_sto
     own.note_switchover(0.25, 1793577600.5)
     own.note_switchover(0.5, 1793577601)
     assert own.switchovers() == (2, 0.5, 1793577601)
+    times = _plain(pod.Pod(ME).switchover_times().samples("s"))
+    assert (times["s_bucket['0.1']"], times["s_bucket['0.25']"], times["s_bucket['0.5']"]) == (0, 1, 2)
+    assert (times["s_bucket['+Inf']"], times["s_sum"], times["s_count"]) == (2, 0.75, 2)
+    for text in ("1 2", "x", "-1 " * 9 + "1", "1 " * 9 + "nan"):
+        assert _plain(histogram.load(text).samples("s"))["s_count"] == 0
     for text in ("1 2", "nan 1 1", "x y z", "9" * 1000):
         (tmp_path / "switchovers").write_text(text)
         assert own.switchovers() == (0, 0, 0)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, astuple, dataclass, field, replace
 from typing import Any
 
 import pytest
 
 from mysqlops.cli import described, types
+from mysqlops.core import names
 from mysqlops.core.spec import ANY_NAMESPACE, ClusterSpec
 from mysqlops.drill.plan import objects
 from mysqlops.errors import ConfigError
@@ -70,6 +71,8 @@ def policy_of(spec: ClusterSpec, name: str = "mysql") -> Json:
 
 WITH_WEB = replace(SPEC, client_namespaces=(WEB,), metrics_namespaces=(WEB,))
 
+FAST = replace(SPEC, failure_detection="fast")
+
 
 @pytest.mark.parametrize(
     ("spec", "source", "port", "allowed"),
@@ -90,6 +93,10 @@ WITH_WEB = replace(SPEC, client_namespaces=(WEB,), metrics_namespaces=(WEB,))
         (SPEC, Other({"app": "shop", "mysqlops.io/client": "orders"}), "sql", False),
         (SPEC, Other(CLIENT), "mysqlx", False),
         (SPEC, Other(MEMBER), 33062, False),
+        (SPEC, Other(MEMBER), 8307, False),
+        (FAST, Other(MEMBER), 8307, True),
+        (FAST, Other(CLIENT), 8307, False),
+        (FAST, Other(OTHER_CLUSTER), 8307, False),
         (SPEC, Other({"app": "any"}), "agent", True),
         (SPEC, Other({"app": "prometheus"}, WEB), "agent", False),
         (WITH_WEB, Other({"app": "prometheus"}, WEB), "agent", True),
@@ -123,12 +130,12 @@ def test_with_limited_egress_members_reach_what_they_need(to: Other, port: str |
 
 
 @pytest.mark.parametrize(
-    "spec", [SPEC, WITH_WEB, BEFORE, replace(WITH_WEB, client_namespaces=("a", "b"), limit_egress=True)]
+    "spec", [SPEC, FAST, WITH_WEB, BEFORE, replace(WITH_WEB, client_namespaces=("a", "b"), limit_egress=True)]
 )
 def test_what_a_running_cluster_lets_in_is_read_back(spec: ClusterSpec) -> None:
     found = network.access_of(policy_of(spec))
-    wanted = (spec.client_namespaces, spec.metrics_namespaces, spec.limit_egress)
-    assert (found.client_namespaces, found.metrics_namespaces, found.limit_egress) == wanted
+    wanted = (spec.client_namespaces, spec.metrics_namespaces, spec.limit_egress, spec.failure_detection)
+    assert astuple(found) == wanted
 
 
 def test_a_cluster_from_before_keeps_what_its_policy_lets_in() -> None:
@@ -140,10 +147,23 @@ def test_a_cluster_from_before_keeps_what_its_policy_lets_in() -> None:
     assert network.access_of(None) == network.Access((ANY_NAMESPACE,), (ANY_NAMESPACE,), False)
 
 
-@pytest.mark.parametrize("before", [BEFORE, WITH_WEB, replace(SPEC, limit_egress=True)])
+@pytest.mark.parametrize("before", [BEFORE, FAST, WITH_WEB, replace(SPEC, limit_egress=True)])
 def test_every_change_of_the_policy_is_seen_as_one(before: ClusterSpec) -> None:
-    for after in (BEFORE, SPEC, WITH_WEB, replace(SPEC, limit_egress=True)):
+    for after in (BEFORE, SPEC, FAST, WITH_WEB, replace(SPEC, limit_egress=True)):
         assert bool(drift.differences(policy_of(after), policy_of(before))) == (after != before), after
+
+
+def test_with_limited_egress_the_agents_hear_each_other() -> None:
+    spec = policy_of(replace(FAST, limit_egress=True))["spec"]
+    assert allows(spec["egress"], "to", Other(MEMBER), 8307)
+    assert not allows(spec["egress"], "to", OUTSIDE, 8307)
+
+
+@pytest.mark.parametrize("spec", [SPEC, FAST])
+def test_agents_read_from_the_lease_whether_they_listen_to_each_other(spec: ClusterSpec) -> None:
+    lease = next(one for one in deploy.objects(spec) if one["kind"] == "Lease")
+    assert lease["metadata"]["annotations"] == {names.ANNOTATION_DETECTION: spec.failure_detection}
+    assert names.PORT_HEARTBEAT == 8307
 
 
 def test_the_policy_holds_for_the_members_and_names_their_ports() -> None:
@@ -183,6 +203,7 @@ def test_the_options_say_who_may_connect() -> None:
         "pull_secrets": None,
         "spread": None,
         "exporter_image": None,
+        "failure_detection": None,
         "any_uid": None,
         "pod": None,
     }

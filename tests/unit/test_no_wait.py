@@ -63,6 +63,30 @@ def test_the_page_says_of_each_what_is_left_to_be_done() -> None:
     assert named == HANDED_OVER.keys()
 
 
+def test_the_page_says_of_every_other_changing_verb_why_it_always_waits() -> None:
+    table = PAGE.partition("| led by the command")[2].partition("\n\n")[0]
+    rows = [line.split("|")[1] for line in table.splitlines()[2:]]
+    named = {name.replace(" ", "/") for row in rows for name in re.findall(r"`([^`]+)`", row)}
+    led = CHANGES.keys() - HANDED_OVER.keys()
+    named_by = {path: [name for name in named if path == name or path.startswith(f"{name}/")] for path in led}
+    assert [path for path, found in named_by.items() if len(found) != 1] == []
+    assert named == {name for found in named_by.values() for name in found}
+
+
+@pytest.mark.parametrize("words", ["upgrade mysql --no-wait", "scale mysql --wait", "backup target add x --no-wait"])
+def test_who_asks_a_verb_not_to_wait_that_always_does_gets_that_answer(
+    words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """click offered `--pod-patch` for it."""
+    assert run(words.split()) == 2
+    shown = capsys.readouterr().err
+    assert f"No such option '{words.rsplit(maxsplit=1)[-1]}': this command always waits until its work is done" in shown
+    assert "mysqlops explain automation" in shown
+    assert "Did you mean" not in shown
+    assert run(["status", "mysql", "--no-wait"]) == 2
+    assert "always waits" not in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("path", sorted(HANDED_OVER.keys() - READY))
 def test_it_returns_once_the_order_is_given(path: str, cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> None:
     """Nothing obeys in this world: whatever waited would end with its timeout."""

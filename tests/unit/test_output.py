@@ -112,6 +112,17 @@ def test_data_is_escaped_and_can_be_read_back(form: str, capsys: pytest.CaptureF
         assert json.loads(told) == {"apiVersion": "mysqlops.io/v1", "kind": "Result", "id": EVIL}
 
 
+@pytest.mark.parametrize(("setting", "sequences"), [("", 2), ("1", 0)])
+def test_a_table_on_a_terminal_is_plain_under_no_color(
+    setting: str, sequences: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("NO_COLOR", setting)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")
+    output.table(("name",), [("mysql",)])
+    assert capsys.readouterr().out.count("\x1b[") == sequences
+
+
 def test_only_one_file_prints() -> None:
     folder = Path(output.__file__).parent
     others = [path for path in folder.rglob("*.py") if path.name != "output.py"]

@@ -143,6 +143,35 @@ def test_no_backup_is_deleted_while_a_job_removes_others(
         assert "s2" in world.forgotten
 
 
+@pytest.mark.parametrize("act", [_delete, _prune])
+@pytest.mark.parametrize("what", ["sleeps", "a Job begins"])
+def test_what_happens_before_a_backup_is_removed_keeps_it(
+    world: World, monkeypatch: pytest.MonkeyPatch, what: str, act: Callable[[World, backup.Backup], None]
+) -> None:
+    """A laptop was closed, or a schedule began: a Job may have removed the other good backup meanwhile."""
+    first, second, third = (replace(_own(world, number), at=f"2026-11-24T12:0{number}:00Z") for number in (1, 2, 3))
+    check = backup.Verification(first.id, first.at, True, 3.0, of_snapshot="s1")
+    ids = {"s1": first, "s2": second, "s3": third}
+    entries = [*bound(*(stored(one, "the key", name) for name, one in ids.items()), stored(check, "the key", "v1"))]
+    looks = list[int]()
+
+    def snapshots(*_: Any) -> list[dict[str, Any]]:
+        looks.append(1)
+        if what == "sleeps" and len(looks) == 1:
+            world.clock.wall += timedelta(hours=3)
+        if what != "sleeps" and len(looks) == 2:
+            pod = {**JOB["template"]["spec"], "containers": [{"name": "forget"}]}
+            world.begins("backup", spec={"template": {"spec": pod}})
+        return entries
+
+    monkeypatch.setattr(restic, "snapshots", snapshots)
+    kept = pytest.raises(errors.StepFailed, match="is based on the state at")
+    beside = pytest.raises(errors.Refused, match="Job mysql-backup-now may be removing backups")
+    with kept if what == "sleeps" else beside:
+        act(world, second)
+    assert world.forgotten == []
+
+
 def test_a_job_of_another_cluster_or_that_removes_nothing_is_no_reason(world: World) -> None:
     there = replace(_own(world, 2), id=f"{NAME}-20261125-000000", at="2026-11-25T00:00:00Z")
     world.entries = [*bound(stored(there, "the key", "s1"), stored(_own(world, 1), "the key", "s0"))]

@@ -204,6 +204,16 @@ def test_what_a_barred_member_has_from_elsewhere_stands_for_nobodys_transactions
     assert [risk.only_there for risk in found.risks] == [f"{GROUP}:6-7", None]
 
 
+def test_an_outage_ends_by_itself_whatever_an_old_leaver_has_from_a_group_that_does_not_count() -> None:
+    """The agents do not wait for it either (planning/outage.py)."""
+    note = group.Note(members={"mysql-0": "u0", "mysql-1": "u1"}, elsewhere={"mysql-2": "u2"})
+    note = replace(note, shared={"mysql-2": UP_TO_5})
+    seen = observed(outside(0, UP_TO_9), outside(1, UP_TO_9), outside(2, f"{GROUP}:1-12"), note=note)
+    with pytest.raises(Refused) as refused:
+        recovery.plan(seen)
+    assert codes(refused) == ["none-missing"]
+
+
 def test_a_barred_member_of_the_last_view_that_is_given_up_is_the_only_one_with_what_it_has_from_elsewhere() -> None:
     note = group.Note(members=LAST_VIEW, outcasts={"mysql-0": "u0"}, shared={"mysql-0": UP_TO_5})
     seen = observed(outside(0, f"{GROUP}:1-6"), outside(1, UP_TO_9), outside(2, UP_TO_9), note=note)

@@ -8,6 +8,7 @@ from unittest.mock import Mock
 from mysqlops import errors
 from mysqlops.agent import health, loop, settings
 from mysqlops.clock import SystemClock
+from mysqlops.core import publication, view
 
 
 class _Clock(SystemClock):
@@ -30,6 +31,22 @@ def test_a_refused_agent_tries_again_after_seconds_and_not_at_each_turn() -> Non
     server.observe.side_effect = None
     clock.seconds += 5
     assert turning._observe()[1] == ""
+
+
+def test_a_refused_agent_does_not_say_that_its_server_is_down() -> None:
+    """The server may serve: of two such, the third would think that its group is stuck, and leave it."""
+    clock, own, server, said = _Clock(), Mock(), Mock(), list[str]()
+    own.me, own.volume.return_value = settings.Settings("mysql", "db", "mysql-0", "uid"), (0, 0)
+    own.is_handing_over.return_value = False
+    turning = loop.Loop(own, server, Mock(), Mock(), health.Health(clock), clock=clock)
+    turning._publisher = Mock(turned_at=0.0, record=None, seen=None, sightings={})
+    turning._publisher.offer.side_effect = lambda news: said.append(news.seen.state)
+    server.observe.side_effect = errors.AccessDenied("1045")
+    turning.turn()
+    server.observe.side_effect, server.observe.return_value = None, None
+    clock.seconds += 6.0
+    turning.turn()
+    assert said == [publication.UNKNOWN, view.DOWN]
 
 
 def test_a_copy_that_fails_is_tried_again_ever_later_and_a_join_every_eight_seconds() -> None:

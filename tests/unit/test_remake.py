@@ -37,7 +37,7 @@ class World:
         for one in deploy.objects(ClusterSpec(name=NAME, namespace="db", replicas=3)):
             self.server.apply(one, manager=names.FIELD_MANAGER)
         self.turn()
-        self.applied = storage.anew(self.stateful_set())
+        self.applied = storage.recreatable(self.stateful_set())
         self.clock.turn = self.turn
         client = CliClient(self.server, after=self.after)
         self.session = Session(client, self.clock, Progress(*[lambda _: None] * 3), 60.0)

@@ -252,6 +252,23 @@ def test_everything_that_a_colleague_needs_is_in_it(world: World, capsys: pytest
     assert GROUP in files["status.json"]
 
 
+def test_a_terminal_obeys_nothing_in_it_and_no_name_leads_out_of_it(world: World) -> None:
+    """A name in mysqld's log, and a list of pods that is not Kubernetes' own."""
+    world.log = "Aborted connection to db: 'x\x1b]0;title\x07\u202e' and\ttabs"
+    pod = world.cluster.store.objects["Pod", "mysql-0"]
+    for number, name in enumerate(("../../../etc/cron.d/x", "..\\..\\y", "/z", "a\x1bb")):
+        world.cluster.store.objects["Pod", f"odd-{number}"] = {**pod, "metadata": {**pod["metadata"], "name": name}}
+    assert run(["report", NAME, "--file", "it.zip"]) == 0
+    with zipfile.ZipFile("it.zip") as archive:
+        names = archive.namelist()
+    assert not [name for name in names if ".." in name.split("/") or name.startswith("/") or "\\" in name]
+    assert len({*names}) == len(names)
+    files = _files(Path("it.zip"))
+    assert not [path for path, text in files.items() if "\x1b" in path + text or "\u202e" in text]
+    assert "title" in files["logs/mysql-0/mysqld.log"]
+    assert "\ttabs" in files["logs/mysql-0/mysqld.log"]
+
+
 def test_what_may_not_be_read_is_said_in_it(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     world.forbidden = {"Secret", "ConfigMap", "Event", "logs", "exec", "Node"}
     assert run(["report", NAME, "--file", "r.zip"]) == 0

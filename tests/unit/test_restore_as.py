@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -60,6 +61,13 @@ def _reasons(session: Session, to: str) -> list[Reason]:
 def test_a_killed_restore_goes_on_to_its_own_point(to: str) -> None:
     _, session = _begun(to)
     assert _reasons(session, to) == []
+
+
+def test_a_backup_that_failed_its_verification_makes_no_cluster() -> None:
+    failed = backup.Verification(BACKUP.id, BACKUP.at, ok=False, seconds=1.0, why="app.t differs")
+    with pytest.raises(Refused) as error:
+        restore.check(Cluster(1).session(), replace(BACKUP, verified=failed), SPEC)
+    assert [one.code for one in error.value.reasons] == ["backup-failed"]
 
 
 @pytest.mark.parametrize(("begun", "to"), [(AT, LATER), (AT, ""), ("", AT)])

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -38,6 +39,7 @@ class World:
         self.prepares_seconds = 0.0
         self.own, self.formed = OWN, list[str]()
         self.meanwhile: Callable[[], None] = lambda: None
+        self.answering, self.asked, self.refusal = list[str](), list[list[str]](), ""
         world = self
 
         class Own(Member):
@@ -46,6 +48,14 @@ class World:
 
             def connect(self) -> connect.Server:
                 return Server()
+
+            def answers(self, pod: str) -> bool:
+                return pod in world.answering
+
+            def join(self, seeds: Sequence[str], group_name: str) -> None:
+                world.asked.append(list(seeds))
+                if world.refusal:
+                    raise errors.StatementFailed(world.refusal, errno=3092)
 
             def form(self, group_name: str, permit: Callable[[], None] = lambda: None) -> None:
                 world.clock.at += world.prepares_seconds
@@ -65,6 +75,15 @@ class World:
     def show(self, pod: str, beat: int, state: str = view.OFFLINE) -> None:
         held = {"executed": HELD, "held": HELD, "server_uuid": LAST_VIEW[pod]}
         self.served.show(pod, "09:00", started="a", beat=beat, state=state, **held)
+
+    def give_up(self, pod: str) -> None:
+        """A user gives up a member of which nobody hears any more."""
+        order = group.GoOnWithout({pod: LAST_VIEW[pod]}, "another", "10:00")
+        self.served.lease["metadata"]["annotations"][names.ANNOTATION_GIVEN_UP] = group.dump(order)
+        del self.served.objects["pods", pod]
+        seen = self.sight.look()
+        self.situation = replace(self.situation, around=seen, record=seen.record)
+        self.action = membership.plan(self.situation)
 
     def form(self) -> list[str]:
         assert isinstance(self.action, member_actions.FormGroup)
@@ -156,3 +175,31 @@ def test_another_order_or_name_than_the_one_prepared_for_is_decided_again(world:
     world.served.lease["metadata"]["annotations"][names.ANNOTATION_GIVEN_UP] = group.dump(order)
     with pytest.raises(errors.Conflict, match="has changed"):
         world.form()
+
+
+_NOBODY_LEADS = "Error connecting to all peers: connection delegation failed"
+
+
+@pytest.mark.parametrize(("answering", "refusal"), [([], ""), (["mysql-2"], _NOBODY_LEADS)])
+def test_a_group_is_formed_without_those_that_are_given_up_if_none_of_them_is_in_one(
+    world: World, answering: list[str], refusal: str
+) -> None:
+    world.give_up("mysql-2")
+    world.answering, world.refusal = answering, refusal
+    assert (world.form(), world.asked) == (["another"], [answering] if answering else [])
+
+
+def test_members_that_are_given_up_and_run_are_joined_instead(world: World) -> None:
+    """They are only cut off from the API server, and their clients write: `recover` knows no more than agents say."""
+    world.give_up("mysql-2")
+    world.answering = ["mysql-2"]
+    assert (world.form(), world.asked, world.holder()) == ([], [["mysql-2"]], "mysql-1")
+
+
+def test_no_group_is_formed_while_it_is_unknown_whether_one_runs(world: World) -> None:
+    """Another reason to be refused, such as a password, is no proof."""
+    world.give_up("mysql-2")
+    world.answering, world.refusal = ["mysql-2"], "Access denied for user 'mysqlops_replication'"
+    with pytest.raises(errors.StepFailed, match="mysql-2 answers, but it is unknown whether a group runs there"):
+        world.form()
+    assert (world.formed, world.holder()) == ([], "mysql-1")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from mysqlops.errors import Refused
+from mysqlops.planning import status
 from tests.unit.clusters import GROUP, HEALTHY, NOW, judge, pod
 
 
@@ -166,3 +169,16 @@ def test_a_report_from_the_future_says_which_clock_is_ahead() -> None:
     assert seen.members[2].executed is None
     assert "the clock of its node is 120 s ahead" in seen.members[2].waiting_for
     assert judge(*HEALTHY[:2], pod("mysql-2", at=NOW + timedelta(seconds=20))).conditions == ()
+
+
+def test_without_a_primary_it_says_why_and_what_to_look_at() -> None:
+    seen = judge(pod("mysql-0"), *HEALTHY[1:], primary=())
+    with pytest.raises(Refused) as refused:
+        status.must_lead(seen, "choose a --member")
+    (reason,) = refused.value.reasons
+    (why, *_) = status.in_the_way(seen)
+    assert (reason.code, reason.hint) == ("no-primary", "mysqlops status mysql; or choose a --member")
+    assert reason.message.startswith(f"mysql has no primary: {why.message}")
+    with pytest.raises(Refused, match=r"has no primary$"):
+        status.must_lead(replace(seen, conditions=()))
+    assert status.must_lead(judge(*HEALTHY)) == "mysql-0"

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from mysqlops.core import backup, binlog, facts, mysqld_config, names, retention
+from mysqlops.core import backup, binlog, facts, instant, mysqld_config, names, retention
 from mysqlops.errors import ConfigError, Refused, StorageError
 from mysqlops.objects import backup as planning
 from mysqlops.objects import render
@@ -265,9 +265,14 @@ def test_pruning_reads_the_clusters_key_and_touches_no_other_volume_snapshot(mon
         replace(_own(cluster, 4), volume_snapshot="precious"),  # another backup's
         replace(_own(cluster, 3), volume_snapshot="mysql-20261124-000003", signed=backup.UNKNOWN),
     ]
-    pruning.remove(session, TARGET, wanted)
+    pruning.remove(session, TARGET, wanted, decided_at=instant.text(session.clock.now()))
     assert cluster.store.deleted("VolumeSnapshot") == []
-    pruning.remove(session, TARGET, [replace(_own(cluster, 3), volume_snapshot="mysql-20261124-000003")])
+    pruning.remove(
+        session,
+        TARGET,
+        [replace(_own(cluster, 3), volume_snapshot="mysql-20261124-000003")],
+        decided_at=instant.text(session.clock.now()),
+    )
     assert cluster.store.deleted("VolumeSnapshot") == ["mysql-20261124-000003"]
 
 
@@ -282,7 +287,8 @@ def test_forged_binary_logs_push_none_of_a_kept_backup_out(monkeypatch: pytest.M
     monkeypatch.setattr(restic, "snapshots", lambda *_: [*bound(gone, stays), *logs])
     asked: list[str] = []
     monkeypatch.setattr(restic, "run", lambda *words: asked.extend(words[2:]))
-    pruning.remove(cluster.session(), TARGET, [replace(_own(cluster, 1), snapshot="real1")])
+    at = instant.text(cluster.clock.now())
+    pruning.remove(cluster.session(), TARGET, [replace(_own(cluster, 1), snapshot="real1")], decided_at=at)
     assert {"real1", "b-real1"} <= set(asked)
     assert not {"c", "real2", "b-real2"} & set(asked)
 

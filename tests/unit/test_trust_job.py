@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict, replace
 from datetime import timedelta
 from pathlib import Path
@@ -15,6 +16,7 @@ from mysqlops.agent.jobs import backup as job
 from mysqlops.agent.jobs import peers, replay, sealing
 from mysqlops.core import backup, binlog, retention
 from mysqlops.core.backup import Keys
+from mysqlops.mysql import password_hash
 from tests.unit.fakes.api import Clock
 from tests.unit.test_backup import GROUP, LATER, NOW, made
 from tests.unit.test_trust import bound, stored
@@ -155,10 +157,9 @@ def test_a_sealed_backup_is_brought_forward_with_sealed_logs_only() -> None:
     assert binlog.superseded([evil, real], keys) == ["c-"]
 
 
-def test_every_snapshot_that_shows_the_facts_of_a_chunk_may_hold_its_files(
-    work: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Anybody who may write can store other files under copied tags, and chooses the time by which restic lists."""
+@pytest.fixture
+def replaying(work: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A backup that is to be brought forward, and the files of that Job."""
     monkeypatch.setattr(replay, "_SCRATCH", work)
     for name in ("logs", "chunks.json", "replay-password", "replay.sql"):
         known = {"logs": "_LOGS", "chunks.json": "_CHUNKS", "replay-password": "_PASSWORD", "replay.sql": "_STATEMENTS"}
@@ -167,6 +168,22 @@ def test_every_snapshot_that_shows_the_facts_of_a_chunk_may_hold_its_files(
     one = replace(made(1, NOW, group=GROUP), gtid=f"{GROUP}:1-5")
     manifest = json.dumps({"backup": asdict(one), "contents": {}})
     (work / "copy" / "manifest.json").write_text(manifest)
+    return work
+
+
+def test_a_password_policy_in_the_data_does_not_refuse_the_account_that_applies_logs(replaying: Path) -> None:
+    """validate_password is a row of the restored data: the server that applies the logs has it, and checks no hash."""
+    (replaying / "snapshots.json").write_text(json.dumps([_chunk("c", "the key")]))
+    replay.Replay({"TO": "latest", "SIGNED": backup.SIGNED}).choose()
+    password, statements = ((replaying / name).read_text() for name in ("replay-password", "replay.sql"))
+    assert password not in statements
+    (hashed,) = re.findall(r"IDENTIFIED WITH caching_sha2_password AS '([^']+)'", statements)
+    assert password_hash.is_of(hashed, password)
+
+
+def test_every_snapshot_that_shows_the_facts_of_a_chunk_may_hold_its_files(replaying: Path) -> None:
+    """Anybody who may write can store other files under copied tags, and chooses the time by which restic lists."""
+    work = replaying
     real = {**_chunk("c", "the key", files=1, digest="d" * 64), "tree": "1" * 64}
     earlier = _chunk("c", "the key", transactions=3, gtid=f"{GROUP}:6-8", files=1, digest="e" * 64)
     again = {**real, "id": "again"}  # of the same files, as `restic copy` makes one

@@ -13,7 +13,7 @@ from mysqlops.core.spec import ClusterSpec
 from mysqlops.core.version import ServerVersion
 from mysqlops.kube import manifests
 from mysqlops.objects import render
-from mysqlops.operations import image_check, observe, upgrade
+from mysqlops.operations import deploy, image_check, observe, upgrade
 from mysqlops.planning import image_trial
 from tests.unit.fakes.cluster import NAME, Cluster
 
@@ -116,6 +116,16 @@ def test_a_rollout_pins_what_was_tried_and_only_a_named_image_changes_it(monkeyp
     assert (_images(named), bool(named.record)) == ({f"mysql:9.7@{NEW}", f"python:3.13-slim@{OLD}"}, True)
     again = _change(cluster, image="mysql:9.7")
     assert (again.record, "StatefulSet" in str([one.kind for one in again.steps])) == (None, False)
+
+
+def test_a_new_cluster_runs_exactly_the_images_that_were_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    _resolve(monkeypatch, mysqld=f"docker.io/library/mysql@{OLD}", python=f"docker-pullable://python@{OLD}")
+    cluster = Cluster(1)
+    cluster.store.objects.clear()
+    deploy.apply(cluster.session(), ClusterSpec(NAME, "db"))
+    pod = cluster.stateful_set()["spec"]["template"]["spec"]
+    images = {one["image"] for one in (*pod["initContainers"], *pod["containers"])}
+    assert images == {f"mysql:9.7@{OLD}", f"python:3.13-slim@{OLD}"}
 
 
 def test_an_image_that_was_loaded_into_the_nodes_stays_a_tag_and_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from mysqlops.core import mysqld_config, names, publication, quantity, spec, version
+from mysqlops.core import mysqld_config, names, publication, quantity, setting_rules, spec, version
 from mysqlops.core.quantity import GIB, MIB
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.errors import ConfigError
+from mysqlops.kube import manifests
 from mysqlops.objects import render
 from mysqlops.operations import delete, observe
 from mysqlops.planning import settings
@@ -145,3 +146,33 @@ def test_no_single_account_gets_the_members_own_connections(chosen: dict[str, st
     found = settings.values(text)
     assert found["max_user_connections"] == accounts_share
     assert found["max_connections"] == chosen.get("max_connections", "74")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("innodb_flush_log_at_trx_commit", "1"),
+        ("sync_binlog", "1"),
+        ("relay_log_recovery", "OFF"),  # what was received and acknowledged outlives a restart
+        ("log_replica_updates", "ON"),
+        ("super_read_only", "ON"),
+        ("offline_mode", "ON"),
+        ("require_secure_transport", "ON"),
+        ("persisted_globals_load", "OFF"),  # SET PERSIST would go over this file
+        ("admin_address", "127.0.0.1"),  # clients that take all connections do not lock the agent out
+        ("create_admin_listener_thread", "ON"),
+        ("group_replication_bootstrap_group", "OFF"),
+        ("group_replication_start_on_boot", "OFF"),
+        ("group_replication_ssl_mode", "VERIFY_IDENTITY"),
+        ("group_replication_exit_state_action", "OFFLINE_MODE"),
+    ],
+)
+def test_what_every_member_starts_with_cannot_be_changed_by_a_user(name: str, value: str) -> None:
+    base = manifests.read_text("base/config/my.cnf")
+    assert settings.values(render.my_cnf(base, ClusterSpec("mysql", "db")))[name] == value
+    assert setting_rules.refused_because(name, value)
+
+
+def test_a_failed_login_is_in_the_log() -> None:
+    base = manifests.read_text("base/config/my.cnf")
+    assert settings.values(render.my_cnf(base, ClusterSpec("mysql", "db")))["log_error_verbosity"] == "3"

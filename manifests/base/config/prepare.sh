@@ -95,6 +95,7 @@ rm -f "$half/auto.cnf"
 flush "$volume"
 mv "$half" "$data"
 flush "$volume"
-: >/run/mysqlops/initialised
+# A new member waits for another one; those of a new cluster start together, and their agents wait for member 0's group.
+[ -e $statements/new-cluster ] || : >/run/mysqlops/initialised
 rm -f "$statements"/*
 echo "prepare: done"

@@ -12,7 +12,7 @@ import os
 import secrets
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -27,6 +27,7 @@ from mysqlops.mysql import (
     comparison,
     connect,
     foreign_accounts,
+    foreign_kind,
     foreign_programs,
     foreign_views,
     loading_account,
@@ -189,7 +190,8 @@ class Adoption:
             undone = self._undo() if self._finish else ""
             with contextlib.suppress(errors.MysqlError):
                 self._close()
-            if isinstance(error, Refused) or not isinstance(error, Exception):
+            is_early = isinstance(error, Refused) and not (self._finish and self._touched)
+            if is_early or not isinstance(error, Exception):
                 raise
             raise errors.StepFailed(f"{error}{undone}") from error
 
@@ -199,7 +201,7 @@ class Adoption:
             return f"; {adoption.UNTOUCHED}"
         try:
             undone = self._give_back(self._env["JOB"])
-        except errors.MysqlError as error:
+        except (errors.MysqlError, Refused) as error:
             return f"; {error}; the source may still be read-only, --abort undoes that"  # our words end it
         return f"; {adoption.GIVEN_BACK}" if undone else "; the source is as it was before"
 
@@ -227,14 +229,12 @@ class Adoption:
         return [one for one, why in reasons if why is None], [f"{one}: {why}" for one, why in reasons if why]
 
     def _source(self) -> connect.Server:
-        """A session that is read-only except for SET GLOBAL, with the settings that the comparison needs."""
+        """A session of MySQL (else Refused) that is read-only except for SET GLOBAL, with the comparison's settings."""
         login = connect.read_login(self._env["SOURCE_USER"], str(_SOURCE_PASSWORD))
-        mode = self._env["SOURCE_SSL_MODE"]
-        ca = _SOURCE_CA if mode in adoption.VERIFYING else ""
-        login = connect.Login(login.user, login.password, ca, mode)
-        server = connect.connect_tcp(
-            self._env["SOURCE_HOST"], login, port=int(self._env["SOURCE_PORT"]), timeout_seconds=20
-        )
+        host, port, mode = (self._env[f"SOURCE_{key}"] for key in ("HOST", "PORT", "SSL_MODE"))
+        login = replace(login, ca_file=_SOURCE_CA if mode in adoption.VERIFYING else "", ssl_mode=mode)
+        server = connect.connect_tcp(host, login, port=int(port), timeout_seconds=20)
+        foreign_kind.must_be_mysql(server)
         adopting.only_read(server)
         comparison.fix_session(server)
         return server

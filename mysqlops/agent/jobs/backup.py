@@ -20,7 +20,7 @@ from mysqlops.agent.jobs import local, logical, peers, recorded
 from mysqlops.clock import Clock, SystemClock
 from mysqlops.core import backup, binlog, facts, instant, making, names, retention, secret_map, view
 from mysqlops.errors import Reason, Refused
-from mysqlops.mysql import accounts, clone, connect, contents, group_replication
+from mysqlops.mysql import accounts, clone, connect, contents, group_replication, zones
 from mysqlops.planning import donor as donors
 
 _WORK, _SCRATCH = Path("/work"), Path("/scratch")
@@ -77,7 +77,7 @@ class Job:
             self._record(server, started, {"method": backup.SNAPSHOT, **known, **own})
 
     def _record(self, server: connect.Server, started: float, known: Mapping[str, Any]) -> None:
-        checked = self._env.get("CHECK", backup.CHECKSUM)
+        checked, held = self._env.get("CHECK", backup.CHECKSUM), zones.held(server)
         if self._method() == backup.LOGICAL:
             found = logical.dump(server, self._clock, self._say, str(known["gtid"]))
         else:
@@ -94,6 +94,7 @@ class Job:
             rows=sum(table.rows for table in found.tables.values()),
             checked=checked,
             storage_size=self._env["STORAGE_SIZE"],
+            zones=held,
             **known,
         )
         manifest = {"backup": asdict(made), "contents": found.as_json(), "spec": recorded.spec(self._env)}
@@ -251,10 +252,8 @@ class Job:
         if self._env.get("RATE_MIB"):
             server.query("SET GLOBAL clone_max_data_bandwidth = %s", [int(self._env["RATE_MIB"])])
         (_WORK / "again").touch()
-        with self._local() as observer:
-            watch = clone.Watch(observer, self._clock, self._say)
-            with watch:
-                clone.take(server, donor.host, login)
+        with self._local() as observer, clone.Watch(observer, self._clock, self._say):
+            clone.take(server, donor.host, login)
         local.until(self._clock, lambda: not (_WORK / "again").exists(), "start again")
 
     def _committed_until(self) -> str:

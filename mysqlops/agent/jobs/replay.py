@@ -48,8 +48,9 @@ class Replay:
         for file in (_PASSWORD, _STATEMENTS):
             file.touch(0o600)
         _PASSWORD.write_text(password)
+        # As a hash: a password policy that the restored data brings along would refuse the password.
         _STATEMENTS.write_text(
-            f"CREATE USER {_USER}@localhost IDENTIFIED BY {accounts.quote(password)};\n"
+            f"CREATE USER {_USER}@localhost IDENTIFIED {accounts.as_hash(password)};\n"
             f"GRANT ALL ON *.* TO {_USER}@localhost;\n"
         )
         size = sum(chunk.size for chunk in needed)

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import click
+from mysqlops.cli import tree
 
-from mysqlops.cli.tree import Tree
-
-
-@click.group(
-    cls=Tree,
-    package=__name__,
-    table={
+backup = tree.group(
+    __name__,
+    "Create, list, verify, schedule and delete backups.",
+    {
         "create": "Back up a cluster.",
         "list": "List the backups in a target.",
         "describe": "Show everything recorded with a backup.",
@@ -23,5 +20,3 @@ from mysqlops.cli.tree import Tree
         "binlog": "Store binary logs, to restore to any moment.",
     },
 )
-def backup() -> None:
-    """Create, list, verify, schedule and delete backups."""

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import click
+from mysqlops.cli import tree
 
-from mysqlops.cli.tree import Tree
-
-
-@click.group(
-    cls=Tree,
-    package=__name__,
-    table={
+config = tree.group(
+    __name__,
+    "Show and change the servers' settings.",
+    {
         "get": "Show settings, in my.cnf and on each member.",
         "set": "Change settings.",
         "diff": "Show where members differ from my.cnf.",
     },
 )
-def config() -> None:
-    """Show and change the servers' settings."""

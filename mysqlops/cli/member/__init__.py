@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import click
+from mysqlops.cli import tree
 
-from mysqlops.cli.tree import Tree
-
-
-@click.group(
-    cls=Tree,
-    package=__name__,
-    table={
+member = tree.group(
+    __name__,
+    "Take one member out of service, put it back, or rebuild it.",
+    {
         "fence": "Take a member out of service.",
         "unfence": "Put a member back into service.",
         "rebuild": "Delete a member's data and copy it from the group.",
     },
 )
-def member() -> None:
-    """Take one member out of service, put it back, or rebuild it."""

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import click
+from mysqlops.cli import tree
 
-from mysqlops.cli.tree import Tree
-
-
-@click.group(
-    cls=Tree,
-    package=__name__,
-    table={
+storage = tree.group(
+    __name__,
+    "Change the members' volumes.",
+    {
         "resize": "Enlarge the volumes.",
     },
 )
-def storage() -> None:
-    """Change the members' volumes."""

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import click
+from mysqlops.cli import tree
 
-from mysqlops.cli.tree import Tree
-
-
-@click.group(
-    cls=Tree,
-    package=__name__,
-    table={
+tls = tree.group(
+    __name__,
+    "Rotate the certificate of the members, and the CA that signs it.",
+    {
         "rotate": "Give the members a new certificate.",
     },
 )
-def tls() -> None:
-    """Rotate the certificate of the members, and the CA that signs it."""

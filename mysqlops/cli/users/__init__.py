@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import click
+from mysqlops.cli import tree
 
-from mysqlops.cli.tree import Tree
-
-
-@click.group(
-    cls=Tree,
-    package=__name__,
-    table={
+users = tree.group(
+    __name__,
+    "List the accounts, and rotate the passwords of those that mysqlops created.",
+    {
         "list": "List the accounts.",
         "rotate": "Give the accounts new passwords.",
     },
 )
-def users() -> None:
-    """List the accounts, and rotate the passwords of those that mysqlops created."""

@@ -36,7 +36,7 @@ class Journal:
     """One file; every durable line is on disk when add() returns."""
 
     def __init__(self, path: Path) -> None:
-        self._file = path.open("a")
+        self._file = path.open("a", encoding="utf-8")
 
     def add(self, kind: str, who: str, number: int, text: str = "", *, durable: bool = True) -> None:
         self._file.write(f"{kind} {who} {number} {time.time():.6f} {' '.join(text.split())[:160]}\n")
@@ -171,7 +171,7 @@ def _close(server: connect.Server | None) -> None:
 
 
 def _last_number(file: Path) -> int:
-    lines = [line.split() for line in file.read_text().splitlines()] if file.exists() else []
+    lines = [line.split() for line in file.read_text(encoding="utf-8").splitlines()] if file.exists() else []
     return max((int(words[2]) for words in lines if len(words) > 3), default=0)
 
 

@@ -51,7 +51,7 @@ class Fleet:
     def start(self, request: objects.Clients) -> None:
         """Returns once it writes; raises StepFailed or WaitTimeout with the reason why its pod does not."""
         client, base = self._session.client, manifests.load_one("drill/client.yaml")
-        program = resources.files("mysqlops.drill.clients").joinpath("client.py").read_text()
+        program = resources.files("mysqlops.drill.clients").joinpath("client.py").read_text(encoding="utf-8")
         mine.check(client, "ConfigMap", objects.names_of(self._cluster.name))
         client.apply(objects.config_map(self._cluster, program))
         client.create("Pod", vault.fitting(client, objects.pod(base, self._cluster, request, self._pod(request.name))))

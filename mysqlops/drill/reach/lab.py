@@ -111,7 +111,9 @@ def _file(token: str) -> Path:
 
 def _output(*words: str) -> str:
     try:
-        done = subprocess.run(words, capture_output=True, text=True, timeout=_CALL_SECONDS, check=False)
+        done = subprocess.run(
+            words, capture_output=True, text=True, encoding="utf-8", timeout=_CALL_SECONDS, check=False
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise errors.StepFailed(f"{words[0]}: {error}") from error
     if done.returncode != 0:

@@ -1,11 +1,15 @@
-"""A drill's report in Markdown, and the tables and words that the HTML page shares with it. Pure."""
+"""A drill's report in Markdown, and the tables and words that the HTML page shares with it. Pure.
+
+Errors, rows and names of pods were written by others: here they are text, and no markup.
+"""
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Sequence
 
-from mysqlops.core import counting
+from mysqlops.core import counting, typed
 from mysqlops.drill.model import Report, Round
 from mysqlops.drill.report import statistic
 
@@ -30,17 +34,38 @@ def of(report: Report) -> str:
     if report.rounds:
         parts += ["## Figures", _table(*summary_rows(report)), "## Counts", _counts(report)]
         parts += ["## Rounds", _table(*round_rows(report))]
-    wrong = [f"- round {round_.number}, {kind}: `{row}`" for round_ in report.rounds for kind, row in _wrong(round_)]
+    wrong = [
+        f"- round {round_.number}, {kind}: {_code(row)}" for round_ in report.rounds for kind, row in _wrong(round_)
+    ]
     if wrong:
         parts += ["## Rows that are wrong", "\n".join(wrong)]
-    parts += ["## How it was measured", "\n".join(f"- {name}: {text}" for name, text in facts(report))]
+    parts += ["## How it was measured", "\n".join(f"- {name}: {_text(text)}" for name, text in facts(report))]
     parts += ["## What the words mean", "\n".join(f"- {meaning}" for meaning in MEANINGS)]
-    parts += ["## Again", f"    {command(report)}"]
+    parts += ["## Again", f"    {_line(command(report))}"]
     return "\n\n".join(parts) + "\n"
 
 
 def _headline(report: Report) -> str:
-    return "\n".join(verdict(report))
+    return "\n".join(_text(sentence) for sentence in verdict(report))
+
+
+_MARKUP = re.compile(r"[\\`<>|\[\]&]")
+
+
+def _text(text: str) -> str:
+    """On one line, without what begins markup; `**` is ours."""
+    return _MARKUP.sub(r"\\\g<0>", _line(text))
+
+
+def _code(text: str) -> str:
+    """On one line, between more backticks than it holds in a row."""
+    fence = "`" * (1 + max(map(len, re.findall("`+", text)), default=0))
+    space = " " * (len(fence) > 1)
+    return f"{fence}{space}{_line(text)}{space}{fence}"
+
+
+def _line(text: str) -> str:
+    return typed.visible(re.sub(r"\s*\n\s*", " / ", text))
 
 
 def verdict(report: Report) -> list[str]:
@@ -146,4 +171,4 @@ def command(report: Report) -> str:
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     lines = [heads, ["---"] * len(heads), *rows]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+    return "\n".join(f"| {' | '.join(map(_text, cells))} |" for cells in lines)

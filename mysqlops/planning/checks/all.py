@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 
-from mysqlops.planning.checks import placement, servers
+from mysqlops.planning.checks import machines, placement, servers
 from mysqlops.planning.checks.model import BUDGET, ROLE, TARGETS, Check
 
 SERVICE = (
@@ -68,6 +68,13 @@ SERVICE = (
         judge=servers.transactions,
         parts=("transactions",),
     ),
+    Check(
+        "limits",
+        "no statement or transaction was refused for its size",
+        "an import or a large change fails again as long as the limit stays",
+        judge=machines.limits,
+        parts=("limits",),
+    ),
 )
 DATA = (
     Check(
@@ -75,6 +82,20 @@ DATA = (
         "volumes have room",
         "a full volume stops its member",
         codes=("volume-filling",),
+    ),
+    Check(
+        "growth",
+        "volumes have room for a week, and most of it is no binary log",
+        "there is time to resize now, and none when it is full",
+        judge=machines.growth,
+        parts=("growth", "binlogs"),
+    ),
+    Check(
+        "storage",
+        "volumes flush fast",
+        "each commit waits for it, on every member that is in the majority",
+        judge=machines.flushes,
+        parts=("flushes",),
     ),
     Check(
         "tables",
@@ -133,6 +154,20 @@ KUBERNETES = (
         "a member that restarts could not start",
         codes=("object-missing", "lease-missing", "claim-going"),
     ),
+    Check(
+        "names",
+        "each member's name leads to its pod",
+        "members find each other by name, so one that restarts could not join",
+        judge=machines.resolved,
+        parts=("reach",),
+    ),
+    Check(
+        "ports",
+        "members reach each other's port",
+        "the group expels whom it cannot reach",
+        judge=machines.reached,
+        parts=("reach",),
+    ),
     Check("spread", "each member runs on a node of its own", "a node's failure stops them all", judge=placement.spread),
     Check(
         "disruption-budget",
@@ -180,6 +215,13 @@ OPERATION = (
         "servers run with what my.cnf sets",
         "a restart would silently change the value",
         judge=servers.drifted,
+        parts=("my-cnf", "variables"),
+    ),
+    Check(
+        "alike",
+        "members run with the same settings",
+        "what works on one primary fails, or is slow, on the next",
+        judge=machines.alike,
         parts=("my-cnf", "variables"),
     ),
 )

@@ -74,5 +74,10 @@ _FORMS: Mapping[str, Callable[[Any], bool]] = {
     "tables": _rows(str, str, str),
     "transactions": _transactions,
     "errors": _rows(str, str, int, int),
+    "flushes": _rows(str, int, int),
+    "limits": _rows(str, int, int),
+    "reach": _rows(str, str, str),
+    "growth": _numbers,
+    "binlogs": _numbers,
     "my-cnf": lambda value: isinstance(value, str),
 }

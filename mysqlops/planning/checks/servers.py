@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 
-from mysqlops.core import instant, setting_secrets, view
+from mysqlops.core import counting, instant, setting_secrets, view
 from mysqlops.errors import ConfigError
 from mysqlops.planning import settings
 from mysqlops.planning.checks.model import Facts, Found
@@ -70,7 +70,7 @@ def logged_errors(explain: Callable[[str], str]) -> Callable[[Facts], list[Found
             for code, subsystem, count, at in rows[:MOST_SHOWN]:
                 last = instant.text(datetime.fromtimestamp(at, UTC))
                 known = f": {text}" if (text := explain(code)) else ""
-                seen = f"{code} ({subsystem}), {count} times, last at {last}{known}"
+                seen = f"{code} ({subsystem}), {counting.of(count, 'time')}, last at {last}{known}"
                 fix = f"mysqlops logs {facts.name} --member {pod} --level error"
                 found.append((f"the server of {pod} logged errors within an hour", seen, fix))
         return found

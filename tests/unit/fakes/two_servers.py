@@ -27,6 +27,7 @@ class Sql:
         self.adopting: dict[str, list[Any]] = {}  # source -> job, stopped_by, read_only
         self.accounts = {("mysqlops_adopt", "%")}
         self.where, self.version, self.engine, self.fail = "fake", "8.0.36", "InnoDB", ""
+        self.comment, self.has_uuid = "MySQL Community Server - GPL", True
         self.is_down = False
         self.executed = "g:1-5"
         self.turn: Callable[[str], None] = lambda _: None  # before each statement: what somebody else does meanwhile
@@ -66,8 +67,10 @@ class Sql:
                 return []
             case ["SET", "SESSION" | "NAMES", *_] | ["CREATE", "TABLE", *_] | ["USE", _] | ["SHOW", "COLUMNS", *_]:
                 return []
-            case ["SELECT", "@@version"]:
-                return [(self.version,)]
+            case ["SELECT", "@@version,", "@@version_comment"]:
+                return [(self.version, self.comment)]
+            case ["SHOW", "GLOBAL", "VARIABLES", "LIKE", "'server_uuid'"]:
+                return [("server_uuid", "a")] if self.has_uuid else []
             case ["SELECT", "@@global.read_only,", "@@global.super_read_only"]:
                 return [(int(self.read_only), int(self.super_read_only))]
         return None

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import click
+from mysqlops.cli import tree
 
-from mysqlops.cli.tree import Tree
-
-
-@click.group(
-    cls=Tree,
-    package=__name__,
-    table={
+target = tree.group(
+    __name__,
+    "Manage the places where backups are stored: restic repositories on S3, a claim, or other storage of restic.",
+    {
         "add": "Add a target.",
         "check": "Check a target: write, read and delete a probe.",
         "list": "List the targets of the namespace.",
@@ -18,5 +15,3 @@ from mysqlops.cli.tree import Tree
         "unlock": "Remove the locks of dead runs.",
     },
 )
-def target() -> None:
-    """Manage the places where backups are stored: restic repositories on S3, a claim, or other storage of restic."""

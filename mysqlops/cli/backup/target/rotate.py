@@ -25,14 +25,12 @@ def rotate(run: Run, name: str, *, dry_run: bool) -> None:
     """
     from mysqlops.operations import targets
 
-    if dry_run:
-        run.rehearse(
-            lambda session: targets.rotate(session, targets.find(session.client, name)),
-            f"give the repository of {name} another password",
-        )
+    found = run.do(
+        lambda session: targets.rotate(session, targets.find(session.client, name)),
+        f"give the repository of {name} another password",
+        dry_run=dry_run,
+    )
+    if found is None:
         return
-    with run.reading() as session:
-        found = targets.find(session.client, name)
-        targets.rotate(session, found)
     text = f"target {name} has another password; keep it outside the cluster: key password of Secret {found.secret}"
     output.result({"target": name, "secret": found.secret}, run.form, text)

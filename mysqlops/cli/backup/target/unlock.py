@@ -23,12 +23,10 @@ def unlock(run: Run, name: str, *, dry_run: bool) -> None:
     """
     from mysqlops.operations import targets
 
-    if dry_run:
-        run.rehearse(
-            lambda session: targets.unlock(session, targets.find(session.client, name)),
-            f"remove the locks of dead runs from {name}",
-        )
-        return
-    with run.reading() as session:
-        targets.unlock(session, targets.find(session.client, name))
-    output.result({"target": name}, run.form, f"target {name}: locks of dead runs are removed")
+    found = run.do(
+        lambda session: targets.unlock(session, targets.find(session.client, name)),
+        f"remove the locks of dead runs from {name}",
+        dry_run=dry_run,
+    )
+    if found is not None:
+        output.result({"target": name}, run.form, f"target {name}: locks of dead runs are removed")
