@@ -68,12 +68,6 @@ def plan(
     return Request(last.group_name, witnesses) if witnesses else Silence("no other member was ONLINE")
 
 
-def is_tried(server_version: str) -> bool:
-    """Whether a server of that version understands what is asked over the group's channel."""
-    found = version.find(server_version)
-    return found is not None and (found.major, found.minor) in _TRIED
-
-
 def _why_nobody_decides(last: view.ServerView) -> str:
     if not is_tried(last.version):
         return f"not tried with MySQL {last.version}"

@@ -10,9 +10,10 @@ from mysqlops.clock import SystemClock
 from mysqlops.core import group_address, names, view
 from mysqlops.mysql import group_channel, group_replication, xcom
 from mysqlops.planning.newcomer import Verdict, verdict
-from tests.database.containers import Template, eventually
+from tests.database.containers import Template
 from tests.database.group import REPLICATION, Group, Member, Settings
 from tests.simulation.group_contract import NAME
+from tests.waiting import eventually
 
 
 @pytest.fixture(scope="module")

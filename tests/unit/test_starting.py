@@ -52,7 +52,7 @@ class World:
             def answers(self, pod: str) -> bool:
                 return pod in world.answering
 
-            def join(self, seeds: Sequence[str], group_name: str) -> None:
+            def join(self, seeds: Sequence[str], group_name: str, ask: Sequence[str] = ()) -> None:
                 world.asked.append(list(seeds))
                 if world.refusal:
                     raise errors.StatementFailed(world.refusal, errno=3092)
