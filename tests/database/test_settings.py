@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -25,7 +25,7 @@ from mysqlops.planning import settings as planning
 from tests.database import containers
 from tests.database.conftest import Database
 from tests.database.files import PASSWORDS
-from tests.database.group import Group, Member, Settings
+from tests.database.group import REPLICATION, Group, Member, Settings
 
 _INPUTS = Path(__file__).parents[1] / "inputs"
 _ALLOWED = Path(__file__).with_name("allowed-options-9.7.txt")
@@ -231,25 +231,39 @@ def test_a_running_server_shows_no_drift_from_a_real_file(member: Member) -> Non
     assert [name for name, value in wanted.items() if planning.differs(name, value, running[name])] == []
 
 
-# What is set, and the error that an agent gets.
+def _look_as_the_agent(member: Member) -> None:
+    with member.login(names.USER_ADMIN, PASSWORDS[names.KEY_ADMIN_PASSWORD]) as server:
+        group_replication.observe(server)
+
+
+def _look_as_another_agent(member: Member) -> None:
+    with connect.connect_tcp(member.address(), REPLICATION) as server:
+        server.query("SELECT @@server_uuid")
+
+
+# What is set, the error, and who gets it. An agent's own socket needs no TLS.
 _SHUTS_OUT = [
-    ({"protocol_compression_algorithms": "zstd"}, "3922"),
-    ({"max_join_size": "1"}, "1104"),
-    ({"tls_ciphersuites": ""}, "2003|2026"),  # with or without a TLS alert, as the server's OpenSSL has it
-    ({"tls_ciphersuites": "TLS_AES_128_CCM_SHA256"}, "2026"),
-    ({"ssl_cipher": "ECDHE-RSA-AES128-GCM-SHA256", "tls_version": "TLSv1.2"}, "2026"),
+    ({"protocol_compression_algorithms": "zstd"}, "3922", _look_as_the_agent),
+    ({"max_join_size": "1"}, "1104", _look_as_the_agent),
+    # With or without a TLS alert, as the server's OpenSSL has it.
+    ({"tls_ciphersuites": ""}, "2003|2026", _look_as_another_agent),
+    ({"tls_ciphersuites": "TLS_AES_128_CCM_SHA256"}, "2026", _look_as_another_agent),
+    ({"ssl_cipher": "ECDHE-RSA-AES128-GCM-SHA256", "tls_version": "TLSv1.2"}, "2026", _look_as_another_agent),
     (
         {
             "caching_sha2_password_enforce_storage_format": "ON",
             "caching_sha2_password_storage_format": "PBKDF2_SHA512",
         },
         "1820",
+        _look_as_the_agent,
     ),
 ]
 
 
-@pytest.mark.parametrize(("values", "error"), _SHUTS_OUT)
-def test_what_would_shut_the_agent_out_has_a_rule(member: Member, values: dict[str, str], error: str) -> None:
+@pytest.mark.parametrize(("values", "error", "look"), _SHUTS_OUT)
+def test_what_would_shut_the_agent_out_has_a_rule(
+    member: Member, values: dict[str, str], error: str, look: Callable[[Member], None]
+) -> None:
     """Not only the proof: an agent that is shut out could not take it back."""
     assert any(setting_rules.refused_because(name, value) for name, value in values.items())
     with member.server(60) as kept:
@@ -257,16 +271,11 @@ def test_what_would_shut_the_agent_out_has_a_rule(member: Member, values: dict[s
             assert variables.set_all(kept, values) == {}
             kept.query("ALTER INSTANCE RELOAD TLS")
             with pytest.raises(errors.MysqlError, match=error):
-                _look_as_the_agent(member)
+                look(member)
         finally:
             assert variables.set_all(kept, dict.fromkeys(values)) == {}
             kept.query("ALTER INSTANCE RELOAD TLS")
-    _look_as_the_agent(member)
-
-
-def _look_as_the_agent(member: Member) -> None:
-    with member.login(names.USER_ADMIN, PASSWORDS[names.KEY_ADMIN_PASSWORD]) as server:
-        group_replication.observe(server)
+    look(member)
 
 
 def test_completion_type_chain_loses_what_a_client_takes_for_committed(member: Member) -> None:
