@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from mysqlops.core import names, version, view
 
 ON, OFF = "on", "off"  # values of the annotation mysqlops.io/obituary of the Lease NAME-group
-BY_DEFAULT = OFF
+BY_DEFAULT = ON
 LATEST_SECONDS = 15.0  # a server that is short of memory may not have answered for a while
 # Tried with real servers. Older ones compare an identity that no table shows, and refuse; newer ones are not known.
 _TRIED = {(9, 7)}

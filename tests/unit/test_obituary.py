@@ -199,9 +199,10 @@ def _switched(text: str) -> view.GroupRecord:
     return view.GroupRecord(None, None, 0.0, obituary=text)
 
 
-def test_it_is_off_unless_the_lease_turns_it_on() -> None:
+def test_it_is_on_unless_the_lease_turns_it_off_or_is_unknown() -> None:
     assert obituary.is_on(_switched("on"))
-    for record in (None, _switched("off"), _switched(""), _switched("ON!")):
+    assert obituary.is_on(_switched(""))
+    for record in (None, _switched("off"), _switched("ON!")):
         assert not obituary.is_on(record)
 
 
