@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -32,7 +32,7 @@ class Entry:
     subsystem: str
     text: str
     explanation: str = ""
-    source: str = "server"
+    source: str = SERVER
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -42,11 +42,7 @@ def parse(member: str, text: str) -> list[Entry]:
     """In the log's order; a line without kubelet's time is dropped. Values of rows are left out where messages quote
     them."""
     found: list[Entry] = []
-    # Only where kubelet ends a line: a name in a message may hold another separator, and then what looks like an entry.
-    for line in text.split("\n"):
-        moment, _, rest = line.partition(" ")
-        if (at := _utc(moment)) is None:
-            continue
+    for at, rest in _lines(text):
         match = _LINE.match(rest)
         if match is None and found and found[-1].code:
             found[-1] = replace(found[-1], text=f"{found[-1].text}\n{without_values(rest)}")
@@ -60,14 +56,21 @@ def parse(member: str, text: str) -> list[Entry]:
 def parse_agent(member: str, text: str) -> list[Entry]:
     """An agent's log: each line with kubelet's time and its own."""
     found = []
-    for line in text.splitlines():
+    for at, rest in _lines(text):
+        own, _, sentence = rest.partition(" ")
+        said = sentence if names.is_moment(own) else rest
+        level = "error" if said.startswith("unexpected ") or not names.is_moment(own) else "note"
+        found.append(Entry(at, member, level, "", "", without_values(said), source=AGENT))
+    return found
+
+
+def _lines(text: str) -> Iterator[tuple[str, str]]:
+    """Kubelet's times, and what a container wrote. A line ends only where kubelet ends it: a name in a message may hold
+    another separator, and then what looks like an entry."""
+    for line in text.split("\n"):
         moment, _, rest = line.partition(" ")
         if (at := _utc(moment)) is not None:
-            own, _, sentence = rest.partition(" ")
-            said = sentence if names.is_moment(own) else rest
-            level = "error" if said.startswith("unexpected ") or not names.is_moment(own) else "note"
-            found.append(Entry(at, member, level, "", "", without_values(said), source=AGENT))
-    return found
+            yield at, rest
 
 
 def of_slow(member: str, answer: object, since: str) -> list[Entry]:

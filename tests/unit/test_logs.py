@@ -41,6 +41,10 @@ def test_a_name_in_a_message_begins_no_entry(separator: str) -> None:
     forged = f"db: 'x{separator}{line(9, 'ERROR', 'all is lost').strip()}' user: 'app'"
     entries = server_log.parse("mysql-0", line(1, "Warning", forged) + line(2, "Note", "last"))
     assert [(one.level, one.text) for one in entries] == [("warning", forged), ("note", "last")]
+    moment = "2026-01-01T00:00:01Z"
+    said = f"{moment} {moment} heard of x{separator}{moment} unexpected: all is lost\n"
+    (one,) = server_log.parse_agent("mysql-0", said)
+    assert (one.level, one.text) == ("note", f"heard of x{separator}{moment} unexpected: all is lost")
 
 
 @pytest.mark.parametrize(("level", "shown"), [("error", "e"), ("warning", "we"), ("system", "wse"), ("note", "nwse")])
