@@ -45,7 +45,7 @@ class ClusterApi:
         self.pod = me.pod
         self.containers: list[api.Json] = []  # of this pod, as the API server last answered
         self.notes: dict[str, str] | None = None  # annotations of the group's Lease, as last read
-        self.label_moves, self.label_seconds = 0, 0.0
+        self.label_seconds = 0.0
         self.label_times = histogram.Histogram()
         self._renewed: tuple[str | None, float] = (None, 0.0)
         self._beats: dict[str, dict[tuple[str, str], _Beat]] = {}  # pod -> its agents
@@ -100,7 +100,7 @@ class ClusterApi:
 
     def label_moved(self, seconds: float) -> None:
         """Count a change of this pod's role label, that many seconds after its cause was seen."""
-        self.label_moves, self.label_seconds = self.label_moves + 1, seconds
+        self.label_seconds = seconds
         self.label_times.add(seconds)
 
     def exists(self, pod: str) -> bool:

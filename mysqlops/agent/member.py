@@ -44,18 +44,18 @@ class Member:
         """Join the group of this name (empty: the Secret's) through these pods, as a member that is new to it if those
         to ask say so. Raises StepFailed while one of them counts this member's previous incarnation."""
         hosts = [self._me.host(names.ordinal_of(pod)) for pod in seeds if pod != self._me.pod]
-        group_name = group_name or self._pod.group_name()
-        self._start(hosts, group_name, is_unknown=self._is_unknown(ask, group_name))
+        self._start(hosts, group_name, ask=ask)
 
     def _is_unknown(self, ask: Sequence[str], group_name: str) -> bool:
         with self.connect() as server:
             if not obituary.is_tried(str(server.scalar("SELECT @@version"))):
                 return False
+        others = [(pod, self._pod.group_address(pod)) for pod in ask if pod != self._me.pod]
         answers: dict[str, tuple[str, ...]] = {}
-        for other in (*ask, *ask):  # a second time for who did not answer
-            if other != self._me.pod and self._pod.group_address(other) not in answers:
+        for other, address in others * 2:  # a second time for who did not answer
+            if address not in answers:
                 with contextlib.suppress(errors.MysqlError):
-                    answers[self._pod.group_address(other)] = self._pod.counted_by(other, group_name, _ASK_SECONDS)
+                    answers[address] = self._pod.counted_by(other, group_name, _ASK_SECONDS)
         found = newcomer.verdict(self._pod.group_address(self._me.pod), answers)
         if found is newcomer.Verdict.COUNTED:
             raise errors.StepFailed("the group still counts this member's previous incarnation: looking again")
@@ -159,11 +159,11 @@ class Member:
         seeds: list[str],
         group_name: str,
         permit: Callable[[], None] | None = None,
-        *,
-        is_unknown: bool = False,
+        ask: Sequence[str] = (),
     ) -> None:
-        login = self._pod.login(names.USER_REPLICATION, names.KEY_REPLICATION_PASSWORD)
         group_name = group_name or self._pod.group_name()
+        is_unknown = permit is None and self._is_unknown(ask, group_name)
+        login = self._pod.login(names.USER_REPLICATION, names.KEY_REPLICATION_PASSWORD)
         rotation.admit(self._pod, seeds if permit is None else ())
         with self.connect() as server:
             self.provide_zones(server)

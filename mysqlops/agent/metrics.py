@@ -103,12 +103,12 @@ class Metrics:
         counts, around = self._counts, self._around
         yield Sample("view_changes_total", counts.views)
         yield Sample("promotions_total", counts.promotions)
-        yield Sample("label_moves_total", around.label_moves)
+        yield Sample("label_moves_total", around.label_times.count())
         yield from self._elected.samples("promotion_duration_seconds")
         yield from around.label_times.samples("label_move_duration_seconds")
         if counts.promoted:
             yield Sample("promotion_last_timestamp_seconds", counts.promoted)
-        if around.label_moves:
+        if around.label_times.count():
             yield Sample("label_move_last_duration_seconds", around.label_seconds)
         count, seconds, at = self._pod.switchovers()
         yield Sample("switchovers_total", count)

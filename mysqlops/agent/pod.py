@@ -101,17 +101,17 @@ class Pod:
         return f"{self.me.host(names.ordinal_of(pod))}:{names.PORT_MYSQL}"
 
     def _peer(self, pod: str) -> group_channel.Peer:
-        login = self.login(names.USER_REPLICATION, names.KEY_REPLICATION_PASSWORD)
-        return group_channel.Peer(
-            self.me.host(names.ordinal_of(pod)), replace(login, ca_file=str(settings.TLS / "ca.crt"))
-        )
+        return group_channel.Peer(self.me.host(names.ordinal_of(pod)), self._login_of_members())
+
+    def _login_of_members(self) -> connect.Login:
+        """By which members connect to each other; raises ConfigError."""
+        return self.login(names.USER_REPLICATION, names.KEY_REPLICATION_PASSWORD)
 
     def ask_own_to_remove(self, ordinal: int, group_name: str, seconds: float) -> xcom.Answer:
         """Have this pod's mysqld propose the removal of another member; raises MysqlError, ConfigError. No name server
         is asked, and no name verified: only this pod can listen there."""
-        login = self.login(names.USER_REPLICATION, names.KEY_REPLICATION_PASSWORD)
-        peer = group_channel.Peer(connect.LOOPBACK, replace(login, ssl_mode=adoption.REQUIRED))
-        lost = f"{self.me.host(ordinal)}:{names.PORT_MYSQL}"
+        peer = group_channel.Peer(connect.LOOPBACK, replace(self._login_of_members(), ssl_mode=adoption.REQUIRED))
+        lost = self.group_address(names.pod(self.me.cluster, ordinal))
         return group_channel.ask_to_remove(peer, group_name, lost, clock=SystemClock(), seconds=seconds)
 
     def wire(self) -> datagrams.Wire:
@@ -120,15 +120,12 @@ class Pod:
 
     def server_of(self, pod: str) -> connect.Server:
         """Connect to another member as members do among themselves; raises MysqlError, ConfigError."""
-        login = self.login(names.USER_REPLICATION, names.KEY_REPLICATION_PASSWORD)
-        return connect.connect_tcp(
-            self.me.host(names.ordinal_of(pod)), replace(login, ca_file=str(settings.TLS / "ca.crt"))
-        )
+        return connect.connect_tcp(self.me.host(names.ordinal_of(pod)), self._login_of_members())
 
     def receive_from(self, pod: str, server: connect.Server) -> None:
         """Begin the channel by which this member's server catches up; raises MysqlError, ConfigError."""
-        login = self.login(names.USER_REPLICATION, names.KEY_REPLICATION_PASSWORD)
-        catching_up.begin(server, self.me.host(names.ordinal_of(pod)), login, str(settings.TLS / "ca.crt"))
+        login = self._login_of_members()
+        catching_up.begin(server, self.me.host(names.ordinal_of(pod)), login, login.ca_file)
 
     def login(self, user: str, key: str) -> connect.Login:
         """Raises ConfigError if there is no password yet."""

@@ -27,11 +27,14 @@ class Histogram:
         self._counts[bisect_left(BOUNDS, seconds)] += 1
         self._sum += seconds
 
+    def count(self) -> int:
+        return sum(self._counts)
+
     def samples(self, name: str) -> Iterator[Sample]:
         for bound, count in zip((*BOUNDS, math.inf), accumulate(self._counts), strict=True):
             yield Sample(f"{name}_bucket", count, {"le": "+Inf" if math.isinf(bound) else str(bound)})
         yield Sample(f"{name}_sum", self._sum)
-        yield Sample(f"{name}_count", sum(self._counts))
+        yield Sample(f"{name}_count", self.count())
 
     def dump(self) -> str:
         return " ".join(map(str, (*self._counts, f"{self._sum:.3f}")))

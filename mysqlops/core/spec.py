@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from mysqlops.core import names, pod_patch, quantity, sizing
+from mysqlops.core import names, pod_patch, quantity, sizing, view
 from mysqlops.errors import ConfigError
 
 DEFAULT_IMAGE = "mysql:9.7"
 DEFAULT_AGENT_IMAGE = "python:3.13-slim"
 ANY_NAMESPACE = "*"
-FAST, SAFE = "fast", "safe"  # failure detection: by the agents too, or by the group alone (docs/adr/0061)
+FAST, SAFE = view.FAST, "safe"  # failure detection: by the agents too, or by the group alone (docs/adr/0061)
 PREFERRED, REQUIRED = "preferred", "required"  # whether members may share a node where no other has room
 # Properties of this Kubernetes cluster, not of the database: no backup carries them.
 SURROUNDINGS = frozenset(

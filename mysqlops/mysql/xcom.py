@@ -33,7 +33,8 @@ _GROUP, _OP, _RECEIVERS, _REQUEST = 3, 11, 16, 17  # positions in it; the group'
 # What follows the request: snap, gcs_snap, cli_err, force_delivery, refcnt, delivered_msg, event_horizon,
 # requested_synode_app_data, rd.
 _AFTER = struct.Struct(">II I I i IQI I I I")
-_ANSWER = 2
+_ANSWER, _DATA = 2, 10  # positions in it; the latter: whether a reply_data follows
+_REPLY_BYTES = _BEFORE.size + _AFTER.size
 # struct reply_data with leader_info: its kind, how many may lead, how many are preferred, how many lead.
 _LISTED = struct.Struct(">I I I I")
 # struct app_data: unique_id, group_id, lsn, app_key, consensus, expiry_time, notused, log_it, chosen, recover, c_t.
@@ -100,27 +101,29 @@ def reply_bytes(header: bytes) -> int | None:
 
 def answer(body: bytes) -> Answer | None:
     """What the reply says; None if it is not a reply to a client, whole and nothing else."""
-    if len(body) < _BEFORE.size:
+    if (reply := _reply(body)) is None or len(body) != _REPLY_BYTES:
         return None
-    found, at = _BEFORE.unpack_from(body), _BEFORE.size
-    if found[_OP] != _CLIENT_REPLY or found[_REQUEST] or found[_RECEIVERS] or len(body) != at + _AFTER.size:
-        return None
-    after = _AFTER.unpack_from(body, at)
-    code = after[_ANSWER]
+    code = reply[1][_ANSWER]
     return Answer(code) if code in {known.value for known in Answer} else None
 
 
 def addresses(body: bytes, group_name: str) -> tuple[str, ...] | None:
     """What the reply to `listing` lists; None if it is not such a reply, whole and nothing else, of that group."""
-    start = _BEFORE.size + _AFTER.size
-    if len(body) < start + _LISTED.size:
+    if (reply := _reply(body)) is None or len(body) < _REPLY_BYTES + _LISTED.size:
         return None
-    found, after = _BEFORE.unpack_from(body), _AFTER.unpack_from(body, _BEFORE.size)
-    is_reply = found[_OP] == _CLIENT_REPLY and not found[_REQUEST] and not found[_RECEIVERS]
-    kind, _, preferred, count = _LISTED.unpack_from(body, start)
-    if not is_reply or found[_GROUP] != group_hash(group_name) or after[_ANSWER] or after[-1] != 1 or kind or preferred:
+    before, after = reply
+    kind, _, preferred, count = _LISTED.unpack_from(body, _REPLY_BYTES)
+    if before[_GROUP] != group_hash(group_name) or after[_ANSWER] or after[_DATA] != 1 or kind or preferred:
         return None
-    return _strings(body[start + _LISTED.size :], count)
+    return _strings(body[_REPLY_BYTES + _LISTED.size :], count)
+
+
+def _reply(body: bytes) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
+    """The fields before and after the place of a request, of a reply to a client."""
+    if len(body) < _REPLY_BYTES:
+        return None
+    before, after = _BEFORE.unpack_from(body), _AFTER.unpack_from(body, _BEFORE.size)
+    return (before, after) if before[_OP] == _CLIENT_REPLY and not before[_REQUEST] | before[_RECEIVERS] else None
 
 
 def _strings(data: bytes, count: int) -> tuple[str, ...] | None:

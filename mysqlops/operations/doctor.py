@@ -67,11 +67,11 @@ def observe_all(session: Session, name: str, parts: Collection[str]) -> Facts:
     client = session.client
     seen = observe.cluster(client, name, session.clock, with_needed=True)
     seen = replace(seen, targets=observe.targets(client))
-    wanted = range(int(seen.stateful_set["spec"]["replicas"]))
+    replicas = int(seen.stateful_set["spec"]["replicas"])
     running = [pod for pod, found in seen.pods.items() if _answers(found)] if parts else []
     unread: dict[str, str] = {pod: "its agent is not running" for pod in seen.pods if pod not in running}
     reads: list[Callable[[], Any]] = [partial(client.find, kind, name) for kind in (BUDGET, ROLE)]
-    reads += [partial(_ask, session, pod, sorted(parts), len(wanted)) for pod in running]
+    reads += [partial(_ask, session, pod, sorted(parts), replicas) for pod in running]
     if seen.targets is None:
         unread[TARGETS] = "this user may not list Secrets"
     replies = client.together([partial(_tried, read) for read in reads])

@@ -16,9 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mysqlops import errors
+from mysqlops.clock import SystemClock
 from mysqlops.core import adoption, names, view
 from mysqlops.core.gtid import GtidSet
-from mysqlops.mysql import clone, connect, group_replication
+from mysqlops.mysql import clone, connect, group_channel, group_replication, xcom
 from tests.database.containers import Template, docker, eventually, image
 from tests.database.files import CONFIG, PASSWORDS
 from tests.simulation.group_contract import NAME
@@ -60,6 +61,24 @@ class Member:
     def address(self) -> str:
         """By which this machine reaches it."""
         return docker("inspect", "-f", "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}", self.container)
+
+    @property
+    def group_address(self) -> str:
+        """By which a group knows it, but for capitals."""
+        return f"{self.host}:{names.PORT_MYSQL}"
+
+    def counted(self, group_name: str = NAME) -> tuple[str, ...]:
+        """Whom its group counts, as it knows."""
+        return group_channel.addresses(self._peer(), group_name, clock=SystemClock(), seconds=5)
+
+    def remove(self, other: Member, group_name: str = NAME) -> xcom.Answer:
+        """Ask it to have another one removed."""
+        return group_channel.ask_to_remove(
+            self._peer(), group_name, other.group_address, clock=SystemClock(), seconds=5
+        )
+
+    def _peer(self) -> group_channel.Peer:
+        return group_channel.Peer(self.address(), REPLICATION)
 
     def server(self, seconds: float = 5) -> connect.Server:
         # pymysql leaves a socket open that nobody listens to, which pytest takes for an error.

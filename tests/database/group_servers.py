@@ -8,10 +8,9 @@ import time
 from collections.abc import Sequence
 
 from mysqlops import errors
-from mysqlops.clock import SystemClock
-from mysqlops.core import names, view
-from mysqlops.mysql import connect, group_channel, group_replication, xcom
-from tests.database.group import REPLICATION, Group, Member
+from mysqlops.core import view
+from mysqlops.mysql import connect, group_replication, xcom
+from tests.database.group import Group, Member
 from tests.simulation.group_contract import NAME
 
 _EMPTIED = """
@@ -144,9 +143,7 @@ class RealServers:
         return self._members[number].observe()
 
     def ask_to_remove(self, number: int, of: int, group_name: str = NAME) -> xcom.Answer:
-        peer = group_channel.Peer(self._members[number].address(), REPLICATION)
-        address = f"{self._members[of].host}:{names.PORT_MYSQL}"
-        return group_channel.ask_to_remove(peer, group_name, address, clock=SystemClock(), seconds=5)
+        return self._members[number].remove(self._members[of], group_name)
 
     # --- as clients and others do it
     def set_bootstrap(self, number: int) -> None:

@@ -46,8 +46,7 @@ class _Own(pod.Pod):
 
 
 def _ask(peer: group_channel.Peer, dead: Member, group_name: str = NAME, seconds: float = 5) -> xcom.Answer:
-    address = f"{dead.host}:{names.PORT_MYSQL}"
-    return group_channel.ask_to_remove(peer, group_name, address, clock=_CLOCK, seconds=seconds)
+    return group_channel.ask_to_remove(peer, group_name, dead.group_address, clock=_CLOCK, seconds=seconds)
 
 
 @pytest.fixture(scope="module")

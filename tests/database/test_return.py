@@ -6,14 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from mysqlops.clock import SystemClock
-from mysqlops.core import group_address, names, view
-from mysqlops.mysql import group_channel, group_replication, xcom
+from mysqlops.core import group_address, view
+from mysqlops.mysql import group_replication, xcom
 from mysqlops.planning.newcomer import Verdict, verdict
-from tests.database.containers import Template
-from tests.database.group import REPLICATION, Group, Member, Settings
-from tests.simulation.group_contract import NAME
-from tests.waiting import eventually
+from tests.database.containers import Template, eventually
+from tests.database.group import Group, Member, Settings
 
 
 @pytest.fixture(scope="module")
@@ -23,30 +20,16 @@ def group(template: Template) -> Iterator[Group]:
         yield made
 
 
-def _address(member: Member) -> str:
-    return f"{member.host}:{names.PORT_MYSQL}"
-
-
-def _peer(member: Member) -> group_channel.Peer:
-    return group_channel.Peer(member.address(), REPLICATION)
-
-
 def _counted(member: Member) -> tuple[str, ...]:
-    return eventually(
-        lambda: group_channel.addresses(_peer(member), NAME, clock=SystemClock(), seconds=5), f"{member.name} answers"
-    )
+    return eventually(member.counted, f"{member.name} answers")
 
 
 def _verdict(back: Member, others: list[Member]) -> Verdict:
-    return verdict(_address(back), {_address(one): _counted(one) for one in others})
-
-
-def _remove(dead: Member, witness: Member) -> xcom.Answer:
-    return group_channel.ask_to_remove(_peer(witness), NAME, _address(dead), clock=SystemClock(), seconds=5)
+    return verdict(back.group_address, {one.group_address: _counted(one) for one in others})
 
 
 def _spelled(back: Member, witness: Member) -> str:
-    return next(one for one in _counted(witness) if group_address.is_same(one, _address(back)))
+    return next(one for one in _counted(witness) if group_address.is_same(one, back.group_address))
 
 
 def test_each_return_is_under_another_spelling_by_which_it_can_be_removed(group: Group) -> None:
@@ -55,7 +38,7 @@ def test_each_return_is_under_another_spelling_by_which_it_can_be_removed(group:
     for _ in range(2):
         back.kill()
         assert _verdict(back, others) is Verdict.COUNTED, "the dead one stays until the group has agreed"
-        assert _remove(back, others[0]) is xcom.Answer.OK
+        assert others[0].remove(back) is xcom.Answer.OK
         eventually(lambda: _verdict(back, others) is Verdict.UNKNOWN, "no member counts it any more")
         others[0].await_members(*others)
         back.start()
@@ -65,17 +48,17 @@ def test_each_return_is_under_another_spelling_by_which_it_can_be_removed(group:
         others[0].await_members(*group.members)
         seen.add(_spelled(back, others[0]))
     assert len(seen) == 3, seen
-    assert {one.lower() for one in seen} == {_address(back)}
+    assert {one.lower() for one in seen} == {back.group_address}
 
 
 def test_a_second_start_of_the_same_server_goes_back_to_its_plain_address(group: Group) -> None:
     *others, back = group.members
-    assert _spelled(back, others[1]) != _address(back)
+    assert _spelled(back, others[1]) != back.group_address
     back.leave()
     eventually(lambda: _verdict(back, others) is Verdict.UNKNOWN, "it is out")
     with back.server() as server:
         group_replication.respell_address(server)
     back.join(*others)
     others[0].await_members(*group.members)
-    assert _spelled(back, others[1]) == _address(back)
+    assert _spelled(back, others[1]) == back.group_address
     assert back.observe().state == view.ONLINE
