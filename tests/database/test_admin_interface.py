@@ -71,16 +71,19 @@ def group(template: Template) -> Iterator[Group]:
 
 @contextlib.contextmanager
 def _filled(member: Member) -> Iterator[None]:
-    """No connection is left, nor the one that is kept for who administers."""
-    member.query("SET GLOBAL max_connections = 8")
+    """No connection is left, nor the one that is kept for who administers.
+
+    All are there before the limit is, and the session that sets it also lifts it: a server counts a session that has
+    ended, or was refused at its login, until its thread is gone."""
     with contextlib.ExitStack() as stack:
+        administers = stack.enter_context(member.server())
         for _ in range(8):
             stack.enter_context(connect.connect_socket(_CLIENT, path=str(member.socket)))
+        administers.query("SET GLOBAL max_connections = 8")
         with pytest.raises(errors.StatementFailed, match="1040"):
             connect.connect_socket(_CLIENT, path=str(member.socket))
-        stack.enter_context(member.server())
         yield
-    member.query("SET GLOBAL max_connections = DEFAULT")
+        administers.query("SET GLOBAL max_connections = DEFAULT")
 
 
 def test_clients_cannot_lock_the_agent_out(group: Group, monkeypatch: pytest.MonkeyPatch) -> None:
