@@ -17,13 +17,13 @@ import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 from urllib.parse import quote, urlencode
 
 from mysqlops import errors
 from mysqlops.core import kube_status
+from mysqlops.core.typed import Json
 
-Json = dict[str, Any]
 _TIMEOUT_SECONDS = 3.0
 _SILENT_SECONDS = 90.0
 _LONGEST = 1 << 20  # bytes of an event: annotations have 256 KiB at most

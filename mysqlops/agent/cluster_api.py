@@ -16,6 +16,7 @@ from mysqlops import errors
 from mysqlops.agent import api, group_lease, settings, vault, watching
 from mysqlops.clock import Clock
 from mysqlops.core import group, histogram, instant, names, ordered, publication, routing, view
+from mysqlops.core.typed import Json
 from mysqlops.planning import departure, standing
 
 # A peer's publication counts only if its beat moved within this many seconds of our own clock: clocks of nodes differ,
@@ -43,7 +44,7 @@ class ClusterApi:
         self._vault = vault.Vault(client, me.cluster)
         self.watching = watching.Watching(client, me, clock)
         self.pod = me.pod
-        self.containers: list[api.Json] = []  # of this pod, as the API server last answered
+        self.containers: list[Json] = []  # of this pod, as the API server last answered
         self.notes: dict[str, str] | None = None  # annotations of the group's Lease, as last read
         self.label_seconds = 0.0
         self.label_times = histogram.Histogram()
@@ -85,7 +86,7 @@ class ClusterApi:
     def publish(self, role: str | None, text: str) -> routing.Labels:
         """Set this pod's labels for that role (None: keep them) and its publication in one request; returns the current
         labels. An admission policy of an older release refuses the replicas' label: then the role's alone is set."""
-        metadata: api.Json = {"uid": self._me.pod_uid, "annotations": {names.ANNOTATION_MEMBER: text}}
+        metadata: Json = {"uid": self._me.pod_uid, "annotations": {names.ANNOTATION_MEMBER: text}}
         if role is not None:
             metadata["labels"] = routing.labels(role)
         try:
@@ -182,12 +183,12 @@ class ClusterApi:
             raise errors.Conflict("the Lease of the group is being changed")
         return wanted
 
-    def _unchanged(self, decided_on: view.GroupRecord) -> api.Json | None:
+    def _unchanged(self, decided_on: view.GroupRecord) -> Json | None:
         """The Lease, if it is as it was when that was decided."""
         lease = self._lease()
         return lease if decided_on.version == lease["metadata"].get("resourceVersion") else None
 
-    def _write(self, lease: api.Json, note: group.Note, decided_on: view.GroupRecord) -> bool:
+    def _write(self, lease: Json, note: group.Note, decided_on: view.GroupRecord) -> bool:
         """Each note also records that a group was once formed: without that, the cluster would look new."""
         annotations = lease["metadata"].setdefault("annotations", {})
         formed = decided_on.bootstrapped_by or f"{self._me.pod} {instant.text(self._clock.now())}"
@@ -212,15 +213,15 @@ class ClusterApi:
             return False
         return True
 
-    def _list_pods(self, *, cached: bool = True) -> list[api.Json]:
+    def _list_pods(self, *, cached: bool = True) -> list[Json]:
         """The members' pods only: another pod may carry the cluster's labels."""
         found = self._api.list("v1", "pods", names.selector_text(self._me.cluster), cached=cached)
         return [pod for pod in found if names.is_member(pod["metadata"]["name"], self._me.cluster)]
 
-    def _lease(self) -> api.Json:
+    def _lease(self) -> Json:
         return group_lease.read(self._api, self._me.cluster)
 
-    def _record(self, lease: api.Json, asked_at: float = 0.0) -> view.GroupRecord:
+    def _record(self, lease: Json, asked_at: float = 0.0) -> view.GroupRecord:
         spec: dict[str, Any] = lease.get("spec") or {}
         annotations: dict[str, str] = lease["metadata"].get("annotations") or {}
         self.notes = annotations
@@ -257,7 +258,7 @@ class ClusterApi:
             return math.inf
         return (self._clock.now() - datetime.fromisoformat(text)).total_seconds()
 
-    def _peer(self, name: str, pod: api.Json | None) -> view.Peer:
+    def _peer(self, name: str, pod: Json | None) -> view.Peer:
         if pod is None:
             return view.Peer(name, exists=False)
         metadata = pod["metadata"]

@@ -15,6 +15,7 @@ from mysqlops import errors
 from mysqlops.agent import api, cluster_api, log, settings
 from mysqlops.clock import Clock
 from mysqlops.core import instant, names, ordered, publication
+from mysqlops.core.typed import Json
 from mysqlops.planning import happenings
 from mysqlops.planning.happenings import Happening
 
@@ -35,7 +36,7 @@ class Events:
         self._online: deque[tuple[float, int]] = deque(maxlen=20)  # since when, how many are ONLINE
         self._fence: tuple[str | None] | None = None  # as of the last look; None: no look yet
         self._open: dict[str, float] = {}
-        self._objects: dict[str, api.Json] = {}  # as of the last look
+        self._objects: dict[str, Json] = {}  # as of the last look
         self._looked_at = -_LOOK_SECONDS
         self._waiting: dict[str, Happening] = {}  # by the Event's name; the loop's thread adds to it too
         self._settled: deque[str] = deque(maxlen=100)  # names that were posted or refused
@@ -120,7 +121,7 @@ class Events:
         group: str,
         kind: str,
         name: str,
-        of: Callable[[api.Json, api.Json], Iterable[Happening]],
+        of: Callable[[Json, Json], Iterable[Happening]],
     ) -> None:
         found = self._api.get(group, kind, name)
         before = self._objects.get(f"{kind}/{name}")
@@ -133,7 +134,7 @@ class Events:
         self._api.create("v1", "events", self._event(name, one, stateful_set))
         self._settled.append(name)
 
-    def _event(self, name: str, one: Happening, owner: Mapping[str, object]) -> api.Json:
+    def _event(self, name: str, one: Happening, owner: Mapping[str, object]) -> Json:
         at = instant.text(self._clock.now())
         about = {"apiVersion": "apps/v1", "kind": "StatefulSet", "name": self._me.cluster, "uid": owner["uid"]}
         if one.of_pod:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from mysqlops import errors
 from mysqlops.agent import api
 from mysqlops.core import names, ownership
+from mysqlops.core.typed import Json
 
 
-def read(client: api.Api, cluster: str) -> api.Json:
+def read(client: api.Api, cluster: str) -> Json:
     """Raises KubeError, also if somebody else has taken the name: to members, the API server is away then."""
     name = names.group_lease(cluster)
     found = client.get("coordination.k8s.io/v1", "leases", name)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from mysqlops import errors
@@ -17,6 +17,7 @@ from mysqlops.agent import api, cluster_api, log, pod
 from mysqlops.clock import Clock
 from mysqlops.core import histogram, measured, metrics, names, publication
 from mysqlops.core.metrics import Sample
+from mysqlops.core.typed import Json
 from mysqlops.mysql import connect, statistics
 from mysqlops.planning import happenings
 
@@ -176,7 +177,7 @@ class Metrics:
                 found += measured.of_receiver(lease)
         self._cluster = now, found
 
-    def _get(self, group: str, kind: str, name: str) -> Mapping[str, object] | None:
+    def _get(self, group: str, kind: str, name: str) -> Json | None:
         """None if there is none, or the Role of an older release does not permit to read it."""
         self._requests += 1
         with contextlib.suppress(errors.KubeError):

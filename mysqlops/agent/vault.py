@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from mysqlops import errors
 from mysqlops.agent import api
 from mysqlops.core import names, secret_map
+from mysqlops.core.typed import Json
 
 # What most callers need. The CA's key is read only in order to sign.
 _USUAL = (secret_map.APP, secret_map.ROOT, secret_map.INTERNAL)
@@ -114,7 +115,7 @@ class Vault:
         if any(existing.get(key) != value for key, value in wanted.items()):
             self._api.patch("v1", "secrets", found["name"], {"metadata": {"annotations": dict(wanted)}})
 
-    def _main(self) -> tuple[api.Json, bool]:
+    def _main(self) -> tuple[Json, bool]:
         """The Secret that holds the group's name, and whether each purpose has its own."""
         internal = self._get(secret_map.secret(self._cluster, secret_map.INTERNAL))
         if not secret_map.is_filled(internal):
@@ -126,7 +127,7 @@ class Vault:
                 return before, False
         return internal, True
 
-    def _get(self, secret: str) -> api.Json:
+    def _get(self, secret: str) -> Json:
         return self._api.get("v1", "secrets", secret)
 
 
@@ -135,6 +136,6 @@ def _differs(existing: Mapping[str, str], wanted: Mapping[str, str | None]) -> b
     return bool(existing.get("password")) and any(existing.get(key) != value for key, value in wanted.items())
 
 
-def _version(secret: api.Json) -> str:
+def _version(secret: Json) -> str:
     version: str = secret["metadata"]["resourceVersion"]
     return version

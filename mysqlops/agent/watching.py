@@ -15,6 +15,7 @@ from mysqlops import errors
 from mysqlops.agent import api, log, settings
 from mysqlops.clock import Clock
 from mysqlops.core import names, publication, routing
+from mysqlops.core.typed import Json
 from mysqlops.planning import calm
 
 WATCH_SECONDS = (480.0, 720.0)  # agents that started together do not ask together
@@ -72,7 +73,7 @@ class Watching:
             gone = event["type"] == "DELETED"
             self._show(others if gone else {**others, pod["metadata"]["name"]: _shown(pod)})
 
-    def _is_member(self, pod: api.Json) -> bool:
+    def _is_member(self, pod: Json) -> bool:
         return names.is_member(pod["metadata"]["name"], self._me.cluster)
 
     def _show(self, shown: Mapping[str, calm.Shown]) -> None:
@@ -92,7 +93,7 @@ class Watching:
                 self._wake()
 
 
-def _shown(pod: api.Json) -> calm.Shown:
+def _shown(pod: Json) -> calm.Shown:
     metadata = pod["metadata"]
     text = (metadata.get("annotations") or {}).get(names.ANNOTATION_MEMBER)
     labels = routing.labels_of(metadata.get("labels") or {})

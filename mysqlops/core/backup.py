@@ -11,9 +11,9 @@ from typing import Any
 
 from mysqlops.core import facts, gtid, names, quantity, typed
 from mysqlops.core.gtid import GtidSet
+from mysqlops.core.typed import Json
 from mysqlops.errors import ConfigError, StorageError
 
-Json = dict[str, Any]
 # A cluster: its origin, name and namespace. An entry's seal was made with the key of the cluster that it names, so its
 # origin alone, or its id, says nothing about whose it is.
 Owner = tuple[str, str, str]

@@ -15,13 +15,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Any
 
 from mysqlops.core import facts, gtid, instant, names, typed
 from mysqlops.core.backup import FACTS, FAILED, SIGNED, UNSIGNED, Backup, Keys, Owner
 from mysqlops.core.gtid import GtidSet
+from mysqlops.core.typed import Json
 
-Json = dict[str, Any]
 CHUNK = "binlog"
 
 

@@ -13,10 +13,10 @@ from typing import Any, TypeVar
 
 from mysqlops.core import file_fields, my_cnf, names, nearest, pod_patch, target, typed, yaml_nodes
 from mysqlops.core.file_fields import API_VERSION, FIELDS, SETTINGS, Field
+from mysqlops.core.typed import Json
 from mysqlops.core.yaml_nodes import Node
 from mysqlops.errors import ConfigError, MysqlopsError
 
-Json = dict[str, Any]
 T = TypeVar("T")
 _HEAD = ("apiVersion", "kind", "metadata", "spec")
 _NAMED = ("metadata.name", "metadata.namespace")

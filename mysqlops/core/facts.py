@@ -13,6 +13,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mysqlops.core import typed
+from mysqlops.core.typed import Json
 from mysqlops.errors import StorageError
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
     T = TypeVar("T", bound=DataclassInstance)
 
-Json = dict[str, Any]
 FORMAT = 1
 TAG = "mysqlops"  # on every snapshot of ours
 _FACTS, _KIND, _SEAL = "facts:", "kind:", "seal:"

@@ -10,9 +10,9 @@ from typing import Any
 from mysqlops.core import duration, names, pod_patch, quantity, retention, typed
 from mysqlops.core.spec import DEFAULT_AGENT_IMAGE, DEFAULT_IMAGE, PREFERRED, SAFE
 from mysqlops.core.target import DEFAULT_IMAGE as RESTIC_IMAGE
+from mysqlops.core.typed import Json
 from mysqlops.errors import ConfigError
 
-Json = dict[str, Any]
 API_VERSION = "mysqlops/v1"
 CLUSTER, TARGET = "Cluster", "BackupTarget"
 SETTINGS = "spec.settings"

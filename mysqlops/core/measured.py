@@ -8,13 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from typing import Any
 
 from mysqlops.core import binlog, names, ordered, publication, rollout, typed, view
 from mysqlops.core.gtid import GtidSet
 from mysqlops.core.metrics import Sample
+from mysqlops.core.typed import Json
 
-Json = Mapping[str, Any]
 _VERSION = re.compile(r"\d[\w.+~-]{0,59}", re.ASCII)  # the server answers it, so it may be anything
 _STATES = (view.ONLINE, view.RECOVERING, view.OFFLINE, view.ERROR, view.UNREACHABLE, view.DOWN, publication.UNKNOWN)
 _ROLES = (names.ROLE_PRIMARY, names.ROLE_REPLICA, names.ROLE_NONE)

@@ -4,12 +4,10 @@ clusters cannot exist side by side, because their objects would have the same na
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from mysqlops.core import names, secret_map
+from mysqlops.core.typed import Json
 from mysqlops.errors import Reason
-
-Json = dict[str, Any]
 
 
 def is_of_a_cluster(wanted: Json) -> bool:

@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from mysqlops.core import names, typed
+from mysqlops.core.typed import Json
 from mysqlops.core.yaml_nodes import Node
 from mysqlops.errors import ConfigError
 
-Json = dict[str, Any]
 MEMBERS, JOBS, RECEIVER, IMAGE_CHECK, DRILL = ROLES = ("members", "jobs", "receiver", "imageCheck", "drill")
 EVERY = "*"  # stands for each of mysqlops' own containers
 PATH = "spec.pod"

@@ -13,8 +13,8 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from mysqlops.core import known_secrets, server_log, setting_secrets, typed
+from mysqlops.core.typed import Json
 
-Json = dict[str, Any]
 MARK = known_secrets.MARK
 _PUBLIC = re.compile(r".*\.crt|group-name|ca-certificate|ca-replaces|host|port|user|username|database|type")
 _DROPPED = ("managedFields",)

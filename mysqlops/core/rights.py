@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
 
 from mysqlops.core import names, secret_map
-
-Json = dict[str, Any]
+from mysqlops.core.typed import Json
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from mysqlops.core import names, typed
+from mysqlops.core.typed import Json
 from mysqlops.errors import ConfigError
 
-Json = dict[str, Any]
 APP, ROOT, INTERNAL, CA = "app", "root", "internal", "ca"
 PURPOSES = (APP, ROOT, INTERNAL, CA)
 # Everything else is in NAME-internal, under its own key. So are all next and previous passwords: a client that uses

@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from mysqlops.core import names, rotation, typed
+from mysqlops.core.typed import Json
 from mysqlops.errors import ConfigError
 
-Json = dict[str, Any]
 DEFAULT_IMAGE = "restic/restic:0.18.1"
 KEY_REPOSITORY, KEY_PASSWORD, KEY_AWS, KEY_CA = "repository", "password", "aws-credentials", "ca.crt"
 KEY_NEW_PASSWORD, KEY_OLD_PASSWORD = "new-password", "old-password"  # only while the password is rotated

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     T = TypeVar("T", bound=DataclassInstance)
 
+Json = dict[str, Any]  # an object of Kubernetes, or of a program's output, as it was read
 _KINDS: Mapping[str, tuple[type, ...]] = {"str": (str,), "int": (int,), "float": (int, float), "bool": (bool,)}
 _LARGEST = 2**63
 # Control characters, those that change the direction of text or are invisible, and other line separators.

@@ -11,9 +11,9 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from mysqlops.core import names, typed
+from mysqlops.core.typed import Json
 from mysqlops.errors import ConfigError
 
-Json = dict[str, Any]
 Row = tuple[str, int, str]  # client, sequence, token
 SCHEMA = 1
 

@@ -7,10 +7,10 @@ the planted undoing and the deadline of the clients' pods remain.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from mysqlops import errors
 from mysqlops.core import instant
+from mysqlops.core.typed import Json
 from mysqlops.drill import back, healing
 from mysqlops.drill.clients import fleet, rows
 from mysqlops.drill.ledger import checker, figures, journal, phases
@@ -21,7 +21,6 @@ from mysqlops.drill.watch import Watch
 from mysqlops.operations import observe, switchover
 from mysqlops.planning import switchover as switching
 
-Json = dict[str, Any]
 _AFTER_SECONDS = 1.0
 _MARGIN_SECONDS = 120.0  # from the time when a fault should be healed, until it undoes itself
 _WITNESSES = 20

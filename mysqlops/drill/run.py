@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
 from mysqlops import errors
 from mysqlops.core import instant, names
@@ -31,7 +30,6 @@ from mysqlops.operations.session import Session
 from mysqlops.planning import status, verdict
 from mysqlops.version import __version__
 
-Json = dict[str, Any]
 _ENDING = (signal.SIGTERM, signal.SIGHUP)
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 from mysqlops import errors
+from mysqlops.core.typed import Json
 from mysqlops.drill.model import About
 from mysqlops.drill.plan import objects
 from mysqlops.drill.reach.lab import Lab
@@ -15,7 +15,6 @@ from mysqlops.kube import exec as kube_exec
 from mysqlops.operations.session import Session
 from mysqlops.planning.status import Status
 
-Json = dict[str, Any]
 _EXEC_SECONDS = 30.0
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import threading
-from typing import Any
 
 from mysqlops import errors
 from mysqlops.core import names, publication
@@ -12,7 +11,6 @@ from mysqlops.drill.ledger.phases import Sight
 from mysqlops.kube.client import Client
 from mysqlops.operations.session import Session
 
-Json = dict[str, Any]
 _TURN_SECONDS = 0.2
 _MEMBER = re.compile(r"\d+")
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Protocol
 
 from mysqlops import errors
 from mysqlops.core import ownership
+from mysqlops.core.typed import Json
 from mysqlops.objects import field_owners
 
-Json = dict[str, Any]
 _TRIES = 5  # each time somebody else changed the object meanwhile: its controller's status, an agent's annotation
 
 

@@ -13,11 +13,12 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 from urllib.parse import quote, urlencode
 
 from mysqlops import errors
 from mysqlops.core import kube_status, names
+from mysqlops.core.typed import Json
 from mysqlops.kube import apply as applying
 from mysqlops.kube import attach, login
 from mysqlops.kube import exec as kube_exec
@@ -26,7 +27,6 @@ from mysqlops.kube.guard import Guard
 from mysqlops.kube.kubeconfig import Identity
 from mysqlops.version import __version__
 
-Json = dict[str, Any]
 T = TypeVar("T")
 _TIMEOUT_SECONDS = 15.0
 _ONLY_METADATA = f"application/json;as={kube_status.METADATA_LIST};g=meta.k8s.io;v=v1"

@@ -6,16 +6,15 @@ import json
 from functools import cache
 from importlib import resources
 from importlib.resources.abc import Traversable
-from typing import Any
 
 import yaml
+
+from mysqlops.core.typed import Json
 
 try:  # libyaml reads the manifests in a tenth of the time
     from yaml import CSafeLoader as SafeLoader
 except ImportError:
     from yaml import SafeLoader  # type: ignore[assignment]
-
-Json = dict[str, Any]
 
 
 def folder() -> Traversable:

@@ -3,7 +3,7 @@
 The kubernetes package reads those too, but importing it costs each command a third of its processor time, and the
 completion of a word two thirds. What is not plain is left to it: plugins, providers, passwords, proxies, several files,
 and every mistake.
-tests/unit/test_plain_login.py holds both to the same result.
+tests/unit/kube/test_plain_login.py holds both to the same result.
 """
 
 from __future__ import annotations

@@ -10,10 +10,9 @@ from typing import Any
 
 from mysqlops.core import adoption, names, pod_patch, typed
 from mysqlops.core.spec import ClusterSpec
+from mysqlops.core.typed import Json
 from mysqlops.errors import Reason
 from mysqlops.objects import pod_template, pods, render
-
-Json = dict[str, Any]
 
 
 @dataclass(frozen=True)

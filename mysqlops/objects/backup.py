@@ -6,15 +6,14 @@ import copy
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
 
 from mysqlops.core import mysqld_config, names, pod_patch, secret_map, setting_secrets, snapshot_notes
 from mysqlops.core.backup import Backup
 from mysqlops.core.spec import SURROUNDINGS, ClusterSpec
 from mysqlops.core.target import Target
+from mysqlops.core.typed import Json
 from mysqlops.objects import pod_template, pods
 
-Json = dict[str, Any]
 RESTIC, MYSQLD, PYTHON = "restic", "mysqld", "python"
 _SCRIPTS = {RESTIC: "restic.sh", MYSQLD: "mysqld.sh"}
 

@@ -6,15 +6,14 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from mysqlops.core import binlog, instant, names, pod_patch, typed
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.core.target import Target
+from mysqlops.core.typed import Json
 from mysqlops.errors import ConfigError, Reason, Refused
 from mysqlops.objects import backup, pod_template, pods, render
 
-Json = dict[str, Any]
 DEFAULT_SECONDS = 15.0
 _LEAST_SECONDS, _MOST_SECONDS = 5.0, 300.0
 CHUNK_SECONDS, CHUNK_MIB = 3600, 256

@@ -4,12 +4,11 @@ Pure."""
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 from mysqlops.core import names
+from mysqlops.core.typed import Json
 from mysqlops.errors import Reason
 
-Json = dict[str, Any]
 GOING = "claim-going"  # the condition and reason: a claim that is deleted as soon as its pod stops
 
 

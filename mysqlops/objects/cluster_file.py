@@ -12,9 +12,9 @@ from mysqlops.core import cluster_file, file_fields, image, mysqld_config, pod_p
 from mysqlops.core.cluster_file import Document
 from mysqlops.core.spec import ClusterSpec, check_replicas
 from mysqlops.core.target import Target, check_transport, repository_of
+from mysqlops.core.typed import Json
 from mysqlops.objects import binlog, schedule
 
-Json = dict[str, Any]
 # A field of the file -> that of the spec. A running cluster keeps those of the first table where the file is silent.
 KEPT = {
     "spec.replicas": "replicas",

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import copy
-from typing import Any
 
-Json = dict[str, Any]
+from mysqlops.core.typed import Json
 
 
 def add(stateful_set: Json, beside: Json) -> None:

@@ -6,12 +6,11 @@ import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from mysqlops.core import exposure, names, ownership, routing
+from mysqlops.core.typed import Json
 from mysqlops.errors import ConfigError
 
-Json = dict[str, Any]
 SERVICE, POLICY = KINDS = ("Service", "NetworkPolicy")
 _SERVICE = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
 

@@ -11,10 +11,10 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 from mysqlops.core import names, typed
+from mysqlops.core.typed import Json
 from mysqlops.errors import FieldOwner, Reason
 from mysqlops.objects import openings
 
-Json = dict[str, Any]
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 # The managers under which kubectl writes whole objects: apply (both ways), create and replace.
 _WHOLE = {

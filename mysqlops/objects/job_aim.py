@@ -8,11 +8,10 @@ controls: labels and names are copied easily, and pods of an earlier Job of the 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 from mysqlops.core import names
+from mysqlops.core.typed import Json
 
-Json = dict[str, Any]
 ANNOTATION = f"{names.DOMAIN}/aim"  # on a Job: the UID of the claim that it fills
 
 

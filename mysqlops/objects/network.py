@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from mysqlops.core import names
 from mysqlops.core.spec import ANY_NAMESPACE, FAST, SAFE, ClusterSpec
+from mysqlops.core.typed import Json
 
-Json = dict[str, Any]
 _NAMESPACE_NAME = "kubernetes.io/metadata.name"  # the API server sets it on every namespace
 # DNS (on OpenShift at 5353), and the API server, whose addresses differ from cluster to cluster.
 _EVERYWHERE = (("UDP", 53), ("TCP", 53), ("UDP", 5353), ("TCP", 5353), ("TCP", 443), ("TCP", 6443))

@@ -8,11 +8,10 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Iterator
-from typing import Any
 
+from mysqlops.core.typed import Json
 from mysqlops.objects import network
 
-Json = dict[str, Any]
 Path = tuple[str, ...]
 LISTS: dict[str, tuple[Path, ...]] = {
     "NetworkPolicy": (("spec", "ingress"), ("spec", "egress")),

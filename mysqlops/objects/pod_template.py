@@ -8,11 +8,11 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 from mysqlops.core import names, pod_patch
+from mysqlops.core.typed import Json
 
-Json = dict[str, Any]
 ANNOTATION_USER = f"{names.DOMAIN}/user"  # of a pod: who chooses its user; absent: the manifests
 _ANY = "any"
 _SCHEDULING = ("nodeSelector", "affinity", "topologySpreadConstraints")

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
 
 from mysqlops.core import names
+from mysqlops.core.typed import Json
 
-Json = dict[str, Any]
 _LEAST_TELLING = "Aborting"
 # What a server says of data that a newer one has changed; it ends, and leaves them unchanged.
 # https://dev.mysql.com/doc/refman/9.7/en/downgrading.html

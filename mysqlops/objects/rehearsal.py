@@ -9,13 +9,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
 
 from mysqlops.core import names, rehearsal
 from mysqlops.core.target import Target
+from mysqlops.core.typed import Json
 from mysqlops.objects import backup, render
-
-Json = dict[str, Any]
 
 
 def job(

@@ -12,9 +12,9 @@ from typing import Any
 from mysqlops.core import my_cnf as lines
 from mysqlops.core import mysqld_config, names, pod_patch, setting_rules, sizing
 from mysqlops.core.spec import PREFERRED, REQUIRED, ClusterSpec
+from mysqlops.core.typed import Json
 from mysqlops.objects import claims, exporter, network, pod_template
 
-Json = dict[str, Any]
 BASE_NAME = "mysql"
 AGENT_FILE = "agent.pyz"
 

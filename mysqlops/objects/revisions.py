@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from mysqlops.core import names
-
-Json = dict[str, Any]
+from mysqlops.core.typed import Json
 
 
 def outdated(stateful_set: Json, pods: Mapping[str, Json]) -> frozenset[str]:

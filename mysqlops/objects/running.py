@@ -8,11 +8,10 @@ from typing import Any
 
 from mysqlops.core import image, mysqld_config, names, quantity
 from mysqlops.core.spec import ClusterSpec
+from mysqlops.core.typed import Json
 from mysqlops.errors import Reason
 from mysqlops.objects import network, pod_template, render
 from mysqlops.objects.render import USER_CNF
-
-Json = dict[str, Any]
 
 # A field of the spec -> its option of `deploy`, and the verb that changes it on a running cluster.
 _VERBS = {

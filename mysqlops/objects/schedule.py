@@ -8,14 +8,13 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from typing import Any
 
 from cronsim import CronSim, CronSimError
 
 from mysqlops.core import instant, names, retention, typed
+from mysqlops.core.typed import Json
 from mysqlops.errors import ConfigError, Reason, Refused
 
-Json = dict[str, Any]
 BACKUP, VERIFY = "backup", "verify"
 _LATEST_START_SECONDS = 3600  # a run that could not start in time may start up to this much later
 

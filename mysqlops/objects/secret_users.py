@@ -6,8 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from mysqlops.core import names
-
-Json = dict[str, Any]
+from mysqlops.core.typed import Json
 
 
 def of(pods: Sequence[Json], secret: str, cluster: str) -> list[str]:

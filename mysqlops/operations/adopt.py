@@ -11,10 +11,10 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 from mysqlops import errors
 from mysqlops.core import adoption, names
+from mysqlops.core.typed import Json
 from mysqlops.errors import Reason, Refused
 from mysqlops.kube import manifests
 from mysqlops.objects import adopt as planning
@@ -23,7 +23,6 @@ from mysqlops.operations import agents, jobs, observe, own
 from mysqlops.operations.session import Session
 from mysqlops.planning import status
 
-Json = dict[str, Any]
 _FRESH_SECONDS = 300.0  # a confirmation that took longer is asked for again: a laptop may have slept
 _TRIES = 3
 _PROGRAM = "mysqlops/mysql/foreign_views.py"

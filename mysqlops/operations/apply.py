@@ -46,8 +46,6 @@ from mysqlops.planning import agreed, status
 from mysqlops.planning import apply as planning
 from mysqlops.planning import storage as volumes
 
-Json = dict[str, Any]
-
 
 @dataclass(frozen=True)
 class Task:

@@ -5,19 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
 
 from mysqlops import errors
 from mysqlops.core import backup, binlog, names, quantity, retention, view
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.core.target import Target
+from mysqlops.core.typed import Json
 from mysqlops.errors import Reason, Refused
 from mysqlops.objects import backup as planning
 from mysqlops.operations import agents, jobs, leases, observe, recorded, restic, signing
 from mysqlops.operations.session import Session
 from mysqlops.planning import backup_progress, status
 
-Json = dict[str, Any]
 _OPEN_SECONDS = 30.0
 
 

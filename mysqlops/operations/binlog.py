@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from mysqlops.core import binlog, names
 from mysqlops.core.target import Target
 from mysqlops.errors import Reason, Refused
@@ -13,7 +11,6 @@ from mysqlops.operations import backup as backups
 from mysqlops.operations import observe, own, targets, vault, waiting
 from mysqlops.operations.session import Session
 
-Json = dict[str, Any]
 _FILES = ("serviceaccount.yaml", "role.yaml", "rolebinding.yaml", "lease.yaml", "deployment.yaml")
 _SCRIPTS = {"receiver.sh": "binlog/receiver.sh", "restic.sh": "backup/restic.sh"}
 _POLL_SECONDS = 0.5

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from mysqlops.core import group, gtid, instant, names, ordered
+from mysqlops.core.typed import Json
 from mysqlops.core.view import IN_GROUP, RECOVERING
 from mysqlops.errors import MysqlopsError, Refused, StepFailed
 from mysqlops.objects import claims as naming
@@ -19,7 +20,6 @@ from mysqlops.operations.session import Session
 from mysqlops.planning import gate, status
 from mysqlops.planning import member as planning
 
-Json = dict[str, Any]
 _TOLD_SECONDS = 12.0  # members apply what they received, and publish that every five seconds (agent/pace.py)
 _PATIENT_SECONDS = 60.0  # a failover or an API server outage: agents publish again within ten seconds
 _LEAVES_SECONDS = (

@@ -11,20 +11,18 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import replace as replaced
-from typing import Any
 
 from mysqlops import errors
 from mysqlops.core import mysqld_config, publication, setting_secrets, view
 from mysqlops.core.plan import Step
 from mysqlops.core.spec import ClusterSpec
+from mysqlops.core.typed import Json
 from mysqlops.errors import Reason, Refused
 from mysqlops.mysql import variables
 from mysqlops.objects import render
 from mysqlops.operations import agents, image_check, observe, owned, proof, rollout, unproven, upgrade
 from mysqlops.operations.session import Session
 from mysqlops.planning import settings, status
-
-Json = dict[str, Any]
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,13 @@ from typing import Any
 from mysqlops import errors
 from mysqlops.core import counting, instant, names, ordered, rehearsal
 from mysqlops.core.plan import Plan, Step
+from mysqlops.core.typed import Json
 from mysqlops.errors import Reason
 from mysqlops.kube.client import Client
 from mysqlops.objects import claims as naming
 from mysqlops.operations import data_version, lock, observe, orders, own, waiting
 from mysqlops.operations.session import Session
 
-Json = dict[str, Any]
 _RUNNING = ("Job", "CronJob", "Deployment", "StatefulSet", "Pod")  # makers of pods are deleted before what pods use
 
 

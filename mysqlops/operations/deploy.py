@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from contextlib import suppress
-from typing import Any
 
 from mysqlops import errors
 from mysqlops.core import counting, group, instant, names, ordered, timeline, view
 from mysqlops.core.plan import Plan
 from mysqlops.core.spec import ClusterSpec
+from mysqlops.core.typed import Json
 from mysqlops.kube import manifests
 from mysqlops.kube.client import Client
 from mysqlops.objects import claims, render
@@ -32,7 +32,6 @@ from mysqlops.planning import deploy as planning
 from mysqlops.planning import restore as restoring
 from mysqlops.planning import status, verdict
 
-Json = dict[str, Any]
 _PROOF_SECONDS = 30.0
 
 

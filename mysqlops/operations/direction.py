@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 from mysqlops import errors
 from mysqlops.core import names, rollout
+from mysqlops.core.typed import Json
 from mysqlops.operations import observe
 from mysqlops.operations.session import Session
 from mysqlops.planning import rollout as planning
 from mysqlops.planning import status
-
-Json = dict[str, Any]
 
 
 def turn_back(session: Session, name: str, record: rollout.Rollout) -> None:

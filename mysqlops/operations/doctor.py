@@ -11,6 +11,7 @@ from typing import Any
 from mysqlops import errors
 from mysqlops.core import names
 from mysqlops.core.plan import Step
+from mysqlops.core.typed import Json
 from mysqlops.kube import manifests
 from mysqlops.objects import pods, render
 from mysqlops.operations import agents, carried, observe
@@ -21,7 +22,6 @@ from mysqlops.planning.checks import answers
 from mysqlops.planning.checks import fixes as planning
 from mysqlops.planning.checks.model import BUDGET, ROLE, TARGETS, Answer, Check, Facts, Finding
 
-Json = dict[str, Any]
 _ASK_SECONDS = 4.0
 _NEWER = {"binlogs", "flushes", "growth", "limits", "reach"}  # parts that agents of the first release do not know
 

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any
 
 from mysqlops.core import backup
 from mysqlops.core.target import Target
+from mysqlops.core.typed import Json
 from mysqlops.objects import backup as planning
 from mysqlops.objects import job_aim
 from mysqlops.operations import jobs, restic, targets
 from mysqlops.operations.session import Session
 from mysqlops.planning import backup_progress
 
-Json = dict[str, Any]
 _STEP = "export"
 
 

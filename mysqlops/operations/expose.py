@@ -9,14 +9,13 @@ from typing import Any
 
 from mysqlops.core import exposure, names
 from mysqlops.core.exposure import Exposure
+from mysqlops.core.typed import Json
 from mysqlops.errors import Reason, Refused
 from mysqlops.objects import exposed
 from mysqlops.objects.exposed import Request
 from mysqlops.operations import leases, observe, orders, tls, waiting
 from mysqlops.operations.session import Session
 from mysqlops.planning import status
-
-Json = dict[str, Any]
 
 
 def expose(session: Session, name: str, request: Request, *, wait: bool) -> list[str]:

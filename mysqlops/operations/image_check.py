@@ -11,7 +11,6 @@ import copy
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from mysqlops import errors
 from mysqlops.core import (
@@ -25,6 +24,7 @@ from mysqlops.core import (
     setting_secrets,
 )
 from mysqlops.core.spec import ClusterSpec
+from mysqlops.core.typed import Json
 from mysqlops.errors import Reason
 from mysqlops.kube import manifests
 from mysqlops.kube.client import Client
@@ -34,7 +34,6 @@ from mysqlops.operations.session import Session
 from mysqlops.planning import image_trial
 from mysqlops.planning.image_trial import Tried
 
-Json = dict[str, Any]
 MYSQLD, PYTHON, _EXPORTER = "mysqld", "python", "exporter"
 _OPTIONS = {MYSQLD: "--image", PYTHON: "--agent-image", _EXPORTER: "--exporter-image"}
 _RUN_PYTHON = "import sys, ssl, json, shutil; print('python', *sys.version_info[:2], shutil.which('openssl') or '')"

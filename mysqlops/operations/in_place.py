@@ -10,11 +10,11 @@ import uuid
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
 
 from mysqlops.core import backup, counting, group, instant, names, ordered, quantity, rollout, timeline
 from mysqlops.core.target import Target
 from mysqlops.core.timeline import History, Swap, Timeline
+from mysqlops.core.typed import Json
 from mysqlops.errors import Conflict, NotFound, Reason, Refused
 from mysqlops.objects import claims
 from mysqlops.operations import backup as backups
@@ -35,8 +35,6 @@ from mysqlops.operations.session import Session
 from mysqlops.planning import restore as planning
 from mysqlops.planning import status
 from mysqlops.planning.actions import Done, Wait
-
-Json = dict[str, Any]
 
 
 @dataclass(frozen=True)

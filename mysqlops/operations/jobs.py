@@ -5,16 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from mysqlops import errors
 from mysqlops.core import error_record, names, ownership, typed
+from mysqlops.core.typed import Json
 from mysqlops.errors import Reason, Refused
 from mysqlops.objects import job_aim, pods
 from mysqlops.operations import own, vault, waiting
 from mysqlops.operations.session import Session
 
-Json = dict[str, Any]
 _POLL_SECONDS = 0.5
 _AGENT = "/agent/agent.pyz"
 _FIX = "fix the cause above, then run it again"

@@ -6,13 +6,10 @@ ours, and is never written over: Refused names it. `observe` alone counts it as 
 
 from __future__ import annotations
 
-from typing import Any
-
 from mysqlops.core import names, ownership
+from mysqlops.core.typed import Json
 from mysqlops.errors import Refused
 from mysqlops.kube.client import Client
-
-Json = dict[str, Any]
 
 
 def find(client: Client, cluster: str) -> Json | None:

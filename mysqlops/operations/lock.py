@@ -18,18 +18,18 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from mysqlops import errors
 from mysqlops.clock import Signal
 from mysqlops.core import instant, names, ownership
 from mysqlops.core.target import Target
+from mysqlops.core.typed import Json
 from mysqlops.errors import Reason
 from mysqlops.kube.client import Client
 from mysqlops.operations import orders
 from mysqlops.operations.session import Session
 
-Json = dict[str, Any]
 _LEASE_SECONDS = 15.0  # if a waiting process sees no renewal for so long, the holder counts as dead
 _SAFE_SECONDS = 8.0  # a renewal whose answer took longer proves nothing: the change takes time too
 _RENEW_SECONDS = 4.0

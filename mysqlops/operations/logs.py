@@ -8,16 +8,15 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
-from typing import Any
 
 from mysqlops import errors
 from mysqlops.core import instant, names, server_log
+from mysqlops.core.typed import Json
 from mysqlops.objects import pods
 from mysqlops.operations import agents, carried, observe
 from mysqlops.operations.session import Session
 from mysqlops.planning import status
 
-Json = dict[str, Any]
 MOST_LINES = 5000  # of one container
 _LOOK_SECONDS, _ASK_SECONDS = 2.0, 10.0
 

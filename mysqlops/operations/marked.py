@@ -8,16 +8,15 @@ cluster is left alone as soon as one of its objects has another token or none.
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
 from mysqlops.core import names
 from mysqlops.core.plan import Plan, Step
+from mysqlops.core.typed import Json
 from mysqlops.errors import Reason, Refused
 from mysqlops.kube.client import Client
 from mysqlops.operations import delete
 from mysqlops.planning import status
 
-Json = dict[str, Any]
 CODE = "not-the-copy"
 _SHOWN = 4
 

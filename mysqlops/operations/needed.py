@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
 from mysqlops import errors
 from mysqlops.core import names
+from mysqlops.core.typed import Json
 from mysqlops.kube.client import Client
 from mysqlops.objects import render
-
-Json = dict[str, Any]
 
 
 def objects(name: str) -> list[tuple[str, str]]:

@@ -11,6 +11,7 @@ from mysqlops import errors
 from mysqlops.clock import Clock
 from mysqlops.core import group, names, ordered, ownership, publication, timeline
 from mysqlops.core.spec import ClusterSpec
+from mysqlops.core.typed import Json
 from mysqlops.kube.client import Client
 from mysqlops.objects import pods, render, revisions
 from mysqlops.objects.claims import GOING
@@ -19,8 +20,6 @@ from mysqlops.operations import labelled, leases, needed, outside, own, vault, w
 from mysqlops.operations.session import Session
 from mysqlops.planning import status, verdict
 from mysqlops.planning.deploy import Key
-
-Json = dict[str, Any]
 
 
 def live_objects(client: Client, wanted: Sequence[Json]) -> dict[Key, Json | None]:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
 
 from mysqlops import errors
 from mysqlops.core import exposure, routing
 from mysqlops.core.exposure import Exposure
+from mysqlops.core.typed import Json
 from mysqlops.kube.client import Client
 from mysqlops.objects import exposed
 from mysqlops.planning import status
-
-Json = dict[str, Any]
 
 
 def services(client: Client, cluster: str, leases: Sequence[Json]) -> tuple[Json, ...]:

@@ -6,12 +6,9 @@ own in its place is refused (Client.apply, jobs.begin).
 
 from __future__ import annotations
 
-from typing import Any
-
 from mysqlops.core import names, ownership
+from mysqlops.core.typed import Json
 from mysqlops.kube.client import Client
-
-Json = dict[str, Any]
 
 
 def find(client: Client, kind: str, name: str, cluster: str) -> Json | None:

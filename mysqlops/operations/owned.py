@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
+from mysqlops.core.typed import Json
 from mysqlops.errors import Reason, Refused
 from mysqlops.kube.client import Client
 from mysqlops.objects import field_owners
 
-Json = dict[str, Any]
 REPLICAS, CLAIM_TEMPLATES = ("spec", "replicas"), ("spec", "volumeClaimTemplates")
 DATA = (REPLICAS, CLAIM_TEMPLATES)  # what changes when all members stop and start again on other claims
 

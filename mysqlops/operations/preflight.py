@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 from mysqlops import errors
 from mysqlops.core import rights
 from mysqlops.core.spec import ClusterSpec
+from mysqlops.core.typed import Json
 from mysqlops.errors import Reason
 from mysqlops.kube.client import Client
 from mysqlops.objects import pods
 
-Json = dict[str, Any]
 _DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
 
 

@@ -6,11 +6,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from mysqlops import errors
 from mysqlops.core import backup, binlog, group, instant, making, names, retention, snapshot_notes, timeline
 from mysqlops.core.target import Target
+from mysqlops.core.typed import Json
 from mysqlops.errors import Reason, Refused
 from mysqlops.objects import backup as jobs_of_backups
 from mysqlops.objects import schedule
@@ -19,7 +19,6 @@ from mysqlops.operations import fresh, leases, lock, observe, restic, signing, t
 from mysqlops.operations.session import Session
 from mysqlops.planning import status
 
-Json = dict[str, Any]
 _MAKERS = ("create", schedule.BACKUP)  # LABEL_STEPS of a Job of `backup create`, and of one of a schedule
 
 

@@ -11,10 +11,10 @@ from typing import Any
 
 from mysqlops.core import mysqld_config, names, quantity, setting_rules, typed
 from mysqlops.core.spec import ClusterSpec
+from mysqlops.core.typed import Json
 from mysqlops.errors import ConfigError, Reason, Refused
 from mysqlops.mysql import contents
 
-Json = dict[str, Any]
 _CLASS = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 _IMAGES = ("image", "agent_image")
 

@@ -7,13 +7,13 @@ belongs to it by its UID, so nothing outlives it. The cluster is not locked: not
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import Any
 
 from mysqlops import errors
 from mysqlops.core import backup, names, quantity, rehearsal
 from mysqlops.core.plan import Step
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.core.target import Target
+from mysqlops.core.typed import Json
 from mysqlops.errors import Reason, Refused
 from mysqlops.objects import backup as jobs_of
 from mysqlops.objects import rehearsal as objects
@@ -36,7 +36,6 @@ from mysqlops.operations import (
 from mysqlops.operations.session import Session
 from mysqlops.planning import rehearsal as planning
 
-Json = dict[str, Any]
 _BELONGINGS = ("NetworkPolicy", "ConfigMap")
 
 

@@ -9,16 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
 
 from mysqlops.core import names
+from mysqlops.core.typed import Json
 from mysqlops.errors import Conflict, Reason, Refused, StepFailed
 from mysqlops.objects import claims
 from mysqlops.operations import observe, orders, waiting
 from mysqlops.operations.session import Session
 from mysqlops.planning import status, storage
 
-Json = dict[str, Any]
 _TRIES = 3  # more often, nothing but the tool that recreates it can be the cause
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from mysqlops import errors
 from mysqlops.core import instant, known_secrets, names, redaction, secret_map, setting_secrets, typed
+from mysqlops.core.typed import Json
 from mysqlops.kube.client import Client
 from mysqlops.mysql import examination
 from mysqlops.objects import pods, secret_users
@@ -23,7 +24,6 @@ from mysqlops.planning.checks import servers
 from mysqlops.planning.checks.model import Facts
 from mysqlops.version import __version__
 
-Json = dict[str, Any]
 MOST_LINES, MOST_BYTES = 5000, 2 << 20  # of one container's log
 _KINDS = (
     "StatefulSet Pod PersistentVolumeClaim Service EndpointSlice ConfigMap Lease NetworkPolicy PodDisruptionBudget "

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
-from typing import Any
 
 from mysqlops import errors
 from mysqlops.core import facts, names
 from mysqlops.core.target import Target
+from mysqlops.core.typed import Json
 from mysqlops.kube import manifests
 from mysqlops.kube.client import Client
 from mysqlops.objects import backup as planning
@@ -17,7 +17,6 @@ from mysqlops.operations import jobs
 from mysqlops.operations.session import Session
 from mysqlops.planning import backup_progress
 
-Json = dict[str, Any]
 _ALL_LINES = 1_000_000
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from mysqlops.core import (
     backup,
@@ -25,6 +24,7 @@ from mysqlops.core import (
 )
 from mysqlops.core.spec import DEFAULT_AGENT_IMAGE, DEFAULT_IMAGE, ClusterSpec
 from mysqlops.core.target import Target
+from mysqlops.core.typed import Json
 from mysqlops.errors import Reason, Refused
 from mysqlops.kube import manifests
 from mysqlops.objects import backup as planning
@@ -34,8 +34,6 @@ from mysqlops.operations import deploy, image_check, jobs, lock, marked, observe
 from mysqlops.operations.session import Session
 from mysqlops.planning import backup_progress, image_trial, settings
 from mysqlops.planning import restore as swapping
-
-Json = dict[str, Any]
 
 
 def spec_of(session: Session, chosen: backup.Backup, manifest: Json, name: str, changed: Json) -> ClusterSpec:

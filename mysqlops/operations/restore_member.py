@@ -6,8 +6,6 @@ init container while a Job fills the new claim: an order in the group's Lease, a
 
 from __future__ import annotations
 
-from typing import Any
-
 from mysqlops.core import backup, gtid, names, ordered
 from mysqlops.core.target import Target
 from mysqlops.errors import Reason, Refused
@@ -17,8 +15,6 @@ from mysqlops.operations import claims, gtids, member, observe, orders, restore
 from mysqlops.operations.session import Session
 from mysqlops.planning import restore as planning
 from mysqlops.planning import scale
-
-Json = dict[str, Any]
 
 
 def check(session: Session, name: str, pod: str, chosen: backup.Backup, *, accept_loss: bool) -> None:

@@ -11,10 +11,10 @@ from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
 
 from mysqlops import errors
 from mysqlops.core import gtid, instant, names, rollout
+from mysqlops.core.typed import Json
 from mysqlops.core.view import ONLINE
 from mysqlops.objects import claims as naming
 from mysqlops.objects import pods, render, revisions
@@ -35,7 +35,6 @@ from mysqlops.planning import actions, gate, status, verdict
 from mysqlops.planning import rollout as planning
 from mysqlops.planning import switchover as switching
 
-Json = dict[str, Any]
 _FAILOVER_SECONDS = 60.0
 Old = Callable[[status.Observed], Collection[str]]
 

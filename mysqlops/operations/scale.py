@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 from mysqlops import errors
 from mysqlops.core import gtid, names
 from mysqlops.core.plan import Step
+from mysqlops.core.typed import Json
 from mysqlops.errors import Reason, Refused
 from mysqlops.operations import claims, fresh, gtids, observe, owned, switchover, waiting
 from mysqlops.operations.session import Session
@@ -17,7 +17,6 @@ from mysqlops.planning import actions, gate, status
 from mysqlops.planning import scale as planning
 from mysqlops.planning import switchover as switching
 
-Json = dict[str, Any]
 _ASK_SECONDS = 15.0
 KEEP, DELETE = "keep", "delete"
 _NOTES = (names.ANNOTATION_KEPT_SINCE, names.ANNOTATION_KEPT_EXECUTED, names.ANNOTATION_KEPT_HISTORY)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 from mysqlops.core import names
 from mysqlops.core.target import Target
@@ -14,7 +13,6 @@ from mysqlops.operations import jobs, own, targets, vault
 from mysqlops.operations.session import Session
 from mysqlops.planning import backup_progress
 
-Json = dict[str, Any]
 _KINDS = (planning.BACKUP, planning.VERIFY)
 
 

@@ -7,10 +7,9 @@ from that call on, it counts. If the command is killed before it, the next run d
 
 from __future__ import annotations
 
-from typing import Any
-
 from mysqlops import errors
 from mysqlops.core import names, ordered, rotation, secret_map
+from mysqlops.core.typed import Json
 from mysqlops.errors import Reason
 from mysqlops.kube.client import Client
 from mysqlops.objects import secret_users
@@ -18,7 +17,6 @@ from mysqlops.operations import bundle, followers, leases, lock, vault
 from mysqlops.operations.session import Session
 from mysqlops.planning import status
 
-Json = dict[str, Any]
 _TRIES = 5
 
 

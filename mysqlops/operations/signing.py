@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from mysqlops.core import facts, names, secret_map
 from mysqlops.core.backup import BACKUP, FACTS, SIGNED, UNSIGNED, Backup, Keys
+from mysqlops.core.typed import Json
 from mysqlops.errors import Reason, Refused
 from mysqlops.kube.client import Client
 from mysqlops.objects import backup as planning
@@ -15,7 +15,6 @@ from mysqlops.objects import pods
 from mysqlops.operations import agents, jobs, vault
 from mysqlops.operations.session import Session
 
-Json = dict[str, Any]
 ACCEPT = "--accept-unsigned"
 _PROGRAM = "mysqlops/agent/jobs/sealing.py"
 

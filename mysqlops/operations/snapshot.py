@@ -10,11 +10,11 @@ import shlex
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
 
 from mysqlops import errors
 from mysqlops.core import backup, names, snapshot_notes, view
 from mysqlops.core.target import Target
+from mysqlops.core.typed import Json
 from mysqlops.errors import Reason, Refused
 from mysqlops.objects import backup as planning
 from mysqlops.operations import backup as backups
@@ -22,7 +22,6 @@ from mysqlops.operations import jobs, observe, own, restic, signing, waiting
 from mysqlops.operations.session import Session
 from mysqlops.planning import backup_progress, donor, status
 
-Json = dict[str, Any]
 _POLL_SECONDS = 0.5
 _CONTINUED = timedelta(hours=1)  # a backup that is asked for now must not be of last week
 

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 from mysqlops import errors
 from mysqlops.core import counting, group, gtid, instant, names, ordered, timeline, view
+from mysqlops.core.typed import Json
 from mysqlops.errors import Reason, Refused
 from mysqlops.objects import claims
 from mysqlops.operations import deploy, observe, orders, owned, waiting
 from mysqlops.operations.session import Session
 from mysqlops.planning import status
 
-Json = dict[str, Any]
 _BEAT_SECONDS = 6.0  # longer than an agent's interval of five
 _WHY = "stopped by mysqlops stop"
 _STARTED = "started"  # in the note of a stop: since when a `start` has taken its fences back

@@ -7,19 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
-from typing import Any
 
 from mysqlops import errors
 from mysqlops.core import names
 from mysqlops.core.plan import Step
 from mysqlops.core.spec import ClusterSpec
+from mysqlops.core.typed import Json
 from mysqlops.objects import claims
 from mysqlops.operations import configure, followers, observe, owned, remake, rollout, upgrade, waiting
 from mysqlops.operations.session import Session
 from mysqlops.planning import gate, status, verdict
 from mysqlops.planning import storage as planning
-
-Json = dict[str, Any]
 
 
 @dataclass(frozen=True)

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from mysqlops import errors
 from mysqlops.core import ordered
+from mysqlops.core.typed import Json
 from mysqlops.operations import agents, observe, orders
 from mysqlops.operations.session import Session
 from mysqlops.planning import switchover as planning
-
-Json = dict[str, Any]
 
 
 @dataclass(frozen=True)

@@ -5,18 +5,17 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from mysqlops import errors
 from mysqlops.core import names, rotation, secret_map, target
 from mysqlops.core.target import Target
+from mysqlops.core.typed import Json
 from mysqlops.errors import Reason, Refused
 from mysqlops.kube.client import Client
 from mysqlops.objects import backup as planning
 from mysqlops.operations import jobs, lock, restic
 from mysqlops.operations.session import Session
 
-Json = dict[str, Any]
 _STAGES = 4  # of a rotation: an earlier one may have left both passwords, then a new one is prepared and switched to
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 from mysqlops import errors
 from mysqlops.core import activity
@@ -14,7 +13,6 @@ from mysqlops.operations import agents, observe
 from mysqlops.operations.session import Session
 from mysqlops.planning import serving, status
 
-Json = dict[str, Any]
 _SECONDS = 10.0
 
 

@@ -11,6 +11,7 @@ from mysqlops import errors
 from mysqlops.core import image, instant, names, ownership, rollout, series, version
 from mysqlops.core.plan import Step
 from mysqlops.core.spec import ClusterSpec
+from mysqlops.core.typed import Json
 from mysqlops.errors import Reason, Refused
 from mysqlops.kube.client import Client
 from mysqlops.objects import drift, render
@@ -33,8 +34,6 @@ from mysqlops.operations import rollout as rolling
 from mysqlops.operations.session import Session
 from mysqlops.planning import image_trial, plugins, status
 from mysqlops.planning import rollout as planning
-
-Json = dict[str, Any]
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,9 @@ So the checker runs on request, and whoever knows better than a finding omits th
 
 from __future__ import annotations
 
-from typing import Any
-
 from mysqlops.core import counting, names, upgrade_findings, version
 from mysqlops.core.spec import ClusterSpec
+from mysqlops.core.typed import Json
 from mysqlops.core.upgrade_findings import Found
 from mysqlops.errors import Reason, Refused
 from mysqlops.kube import manifests
@@ -19,7 +18,6 @@ from mysqlops.operations import image_check
 from mysqlops.operations.session import Session
 from mysqlops.planning.image_trial import Tried
 
-Json = dict[str, Any]
 _TOOL = "mysqlsh"
 _UNREADABLE_SECRET = 3  # of upgrade-check.sh
 _MOST_LINES = 100_000

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from mysqlops.core import names, secret_map
+from mysqlops.core.typed import Json
 from mysqlops.kube.client import Client
 
-Json = dict[str, Any]
 NOTES = (names.ANNOTATION_BOOTSTRAPPED, names.ANNOTATION_GROUP)  # of the Lease, copied to the Secret by the members
 
 

@@ -10,15 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
-from typing import Any
 
 from mysqlops.core import binlog, duration
 from mysqlops.core.gtid import GtidSet
+from mysqlops.core.typed import Json
 from mysqlops.objects import schedule
 from mysqlops.planning import backup_targets as aims
 from mysqlops.planning import status, verdict
 
-Json = dict[str, Any]
 PRIMARY, NODE, ALL = "the primary", "a node", "every member with its volume"
 
 

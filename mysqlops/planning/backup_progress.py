@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from mysqlops.core import quantity, typed
+from mysqlops.core.typed import Json
 
-Json = dict[str, Any]
 _DOING = {
     "look": "querying the repository",
     "look-again": "querying the repository",

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Any
 
 from mysqlops.core import binlog
+from mysqlops.core.typed import Json
 from mysqlops.objects import binlog as receiving
 
-Json = dict[str, Any]
 Trouble = tuple[str, str, str]  # code, sentence, the next command
 
 

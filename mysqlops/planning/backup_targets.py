@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from mysqlops.core import binlog, names, target
+from mysqlops.core.typed import Json
 from mysqlops.objects import schedule
 from mysqlops.planning import status
 
@@ -89,7 +90,7 @@ def logs_elsewhere(seen: status.Observed) -> str:
     return f"binary logs go to target {logs.target}, and backups to {backup.target}"
 
 
-def _missing(name: str, use: Use, existing: Mapping[str, status.Json]) -> Iterator[Found]:
+def _missing(name: str, use: Use, existing: Mapping[str, Json]) -> Iterator[Found]:
     found = existing.get(use.target)
     if found is None:
         evidence = f"{use.shown} uses target {use.target}; the namespace has {', '.join(sorted(existing)) or 'none'}"
@@ -106,11 +107,11 @@ def _missing(name: str, use: Use, existing: Mapping[str, status.Json]) -> Iterat
         yield f"the target of {use.who} is newer than their last success", evidence, fix
 
 
-def _moment(secret: status.Json) -> datetime:
+def _moment(secret: Json) -> datetime:
     return datetime.fromisoformat(secret["metadata"]["creationTimestamp"])
 
 
-def _name(secret: status.Json) -> str:
+def _name(secret: Json) -> str:
     return str(secret["metadata"]["labels"][names.LABEL_TARGET])
 
 

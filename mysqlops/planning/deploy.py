@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from mysqlops.core import names, ownership, secret_map
 from mysqlops.core.plan import Plan, Step
+from mysqlops.core.typed import Json
 from mysqlops.errors import Reason, Refused
 from mysqlops.objects import drift
 
-Json = dict[str, Any]
 Key = tuple[str, str]  # kind, name
 
 # These run the members: a change restarts a server, so it is never made in passing.

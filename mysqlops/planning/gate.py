@@ -8,14 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from mysqlops.core import group, gtid, names, view
+from mysqlops.core.typed import Json
 from mysqlops.errors import Reason, Refused
 from mysqlops.planning import status
 from mysqlops.planning.status import Member, Status
-
-Json = dict[str, Any]
 
 
 @dataclass(frozen=True)

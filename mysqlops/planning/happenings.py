@@ -9,11 +9,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from mysqlops.core import measured, names, publication, rollout
+from mysqlops.core.typed import Json
 
-Json = Mapping[str, Any]
 NORMAL, WARNING = "Normal", "Warning"
 OPEN_SECONDS = 7200.0  # for which a command's order may be open before anybody is called
 _WORDS = {names.SCHEDULES[0]: ("Backup", "backup"), names.SCHEDULES[1]: ("Verification", "verification of a backup")}

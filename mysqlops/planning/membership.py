@@ -1,6 +1,6 @@
 """What a member does next: forms the group, joins it, waits, or serves. Pure; the agent acts.
 
-Invariants (tests/unit/test_membership.py, tests/properties/test_membership.py):
+Invariants (tests/unit/planning/test_membership.py, tests/properties/test_membership.py):
 - a group is formed only by a member that holds every transaction that any expected member knows of, and only
   when each expected member is known not to be in a group; expected are those of the last view and those that were
   joining it, each with the data directory that it had (core/group.py), never just `spec.replicas`;

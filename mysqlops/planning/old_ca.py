@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from mysqlops.core import secret_map, typed
+from mysqlops.core.typed import Json
 from mysqlops.errors import ConfigError, Reason
 
-Json = dict[str, Any]
 _CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]*)-----END CERTIFICATE-----")
 _PRESENTS, _REFUSED = "presents", "refused"
 _LONGEST = 200

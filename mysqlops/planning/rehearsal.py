@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
 
 from mysqlops.core import instant, names, rehearsal, retention, series
 from mysqlops.core.backup import FAILED, LOGICAL, Backup, Owner, Verification
 from mysqlops.core.plan import Step
+from mysqlops.core.typed import Json
 from mysqlops.core.version import ServerVersion
 from mysqlops.errors import Reason
 from mysqlops.objects import pods
 from mysqlops.planning import backup_progress
-
-Json = dict[str, Any]
 
 
 def newest(backups: Sequence[Backup], owner: Owner, now: datetime, *, has_key: bool) -> Backup | None:

@@ -8,18 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from mysqlops.core import names, ordered, timeline, typed
 from mysqlops.core.backup import Backup
 from mysqlops.core.plan import Step
 from mysqlops.core.timeline import Swap, Timeline
+from mysqlops.core.typed import Json
 from mysqlops.errors import Reason, StepFailed
 from mysqlops.objects import backup, claims, render
 from mysqlops.planning import storage
 from mysqlops.planning.actions import Done, Wait
-
-Json = dict[str, Any]
 
 
 @dataclass(frozen=True)

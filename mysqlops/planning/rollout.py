@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from mysqlops.core import names, series, version, view
 from mysqlops.core.plan import Step
 from mysqlops.core.rollout import Rollout
+from mysqlops.core.typed import Json
 from mysqlops.errors import Reason
 from mysqlops.objects.claims import GOING
 from mysqlops.objects.pods import container, containers, is_running, last_words
@@ -29,7 +29,6 @@ from mysqlops.planning.status import (
 )
 from mysqlops.planning.switchover import Switchover
 
-Json = dict[str, Any]
 _CAUGHT_UP = 1000  # a member with at most this many transactions to apply counts as back
 _HOPELESS = {"ErrImageNeverPull", "InvalidImageName", "ImagePullBackOff", "CreateContainerConfigError"}
 _CRASHES = 2  # restarts: the third start failed too

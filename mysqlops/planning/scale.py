@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from mysqlops.core import group, gtid, names, view
 from mysqlops.core.plan import Step
+from mysqlops.core.typed import Json
 from mysqlops.errors import Reason, Refused
 from mysqlops.objects import claims
 from mysqlops.planning import gate
@@ -23,8 +23,6 @@ from mysqlops.planning.status import (
     way_out,
 )
 from mysqlops.planning.switchover import Switchover
-
-Json = dict[str, Any]
 
 
 @dataclass(frozen=True)

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from typing import Any
 
 from mysqlops.core import names, view
+from mysqlops.core.typed import Json
 from mysqlops.errors import Reason, Refused
 
-Json = dict[str, Any]
 SCHEMA = 1
 HEALTHY, DEGRADED, DOWN = "healthy", "degraded", "down"
 NOTE = "note"  # the severity of a condition that needs somebody's plan, not their night: it does not change the verdict

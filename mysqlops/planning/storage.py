@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from mysqlops.core import names, quantity
 from mysqlops.core.plan import Step
+from mysqlops.core.typed import Json
 from mysqlops.errors import Reason, Refused
 from mysqlops.objects import claims
 
-Json = dict[str, Any]
 # Of what the API server adds to an object, what must not go into a new one.
 _KEPT_METADATA = ("name", "namespace", "labels", "annotations")
 

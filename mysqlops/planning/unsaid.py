@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from typing import Any
 
 from mysqlops.core import exposure, names, ordered
 from mysqlops.core.target import Target
+from mysqlops.core.typed import Json
 from mysqlops.planning.apply import State
-
-Json = dict[str, Any]
 
 
 def of_state(name: str, state: State) -> Iterator[str]:

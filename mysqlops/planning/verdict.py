@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
 
 from mysqlops.core import group, instant, names, view
 from mysqlops.core.gtid import GtidSet
 from mysqlops.core.publication import UNKNOWN, Publication, load
+from mysqlops.core.typed import Json
 from mysqlops.objects import claims, pods, revisions
 from mysqlops.planning import (
     backup_state,
@@ -34,7 +34,6 @@ from mysqlops.planning.status import (
     annotations_of,
 )
 
-Json = dict[str, Any]
 _SILENT_SECONDS = 30.0
 _LATE_SECONDS = 25.0  # after the moment until which a report said that the next one follows
 

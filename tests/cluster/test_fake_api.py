@@ -5,16 +5,15 @@ from __future__ import annotations
 import builtins
 import os
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
+from mysqlops.core.typed import Json
 from mysqlops.kube import client
 from tests.cluster.conftest import AGENT_IMAGE, KUBECONFIG, Namespace, eventually
 from tests.simulation import api_cases, apply_cases, pod_cases
 from tests.simulation.backend import Backend
 
-Json = dict[str, Any]
 _SECONDS = 90
 
 

@@ -18,7 +18,7 @@ from mysqlops.core import names, view
 from mysqlops.planning import catching_up, copying
 from tests.cluster import data
 from tests.cluster.conftest import KUBECONFIG, SMALL, Namespace, eventually, fill, purge
-from tests.unit.test_network_policy import Other, allows
+from tests.unit.objects.test_network_policy import Other, allows
 
 MEMBERS = ["mysql-0", "mysql-1", "mysql-2"]
 

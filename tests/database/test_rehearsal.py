@@ -13,7 +13,7 @@ from mysqlops.core import backup
 from mysqlops.mysql import comparison, contents
 from tests.database import copies
 from tests.database.containers import docker, eventually
-from tests.unit.test_backup import made
+from tests.unit.operations.test_backup import made
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ from mysqlops.errors import Refused
 from mysqlops.operations import bundle, restic, signing
 from tests.conftest import missing
 from tests.database.containers import docker, must_answer
-from tests.unit.test_backup import made
+from tests.unit.operations.test_backup import made
 
 _SCRIPT = restic.templates().scripts["restic.sh"]
 _RESTIC = os.environ.get("MYSQLOPS_RESTIC_IMAGE", DEFAULT_IMAGE)

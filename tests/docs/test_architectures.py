@@ -6,7 +6,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
@@ -15,9 +14,8 @@ from mysqlops.core.spec import ClusterSpec
 from mysqlops.core.target import DEFAULT_IMAGE as RESTIC
 from mysqlops.operations import bundle
 from tests.docs.pages import ROOT
-from tests.unit.test_pod_patch import _pods
+from tests.unit.objects.test_pod_patch import _pods
 
-Json = dict[str, Any]
 _NAMES = re.compile(r"x86[_-]64|\bx86\b|amd64|aarch64|\barm64\b|\barmv\d|ppc64|s390x|riscv64", re.IGNORECASE)
 # How to ask for one, in an object or in a program.
 _ASKS = re.compile(r"kubernetes\.io/arch|platform\.machine|os\.uname|\buname\b|sys\.byteorder")

@@ -19,7 +19,6 @@ from mysqlops.operations import deploy
 from tests.docs.pages import DOCS, ROOT
 from tests.docs.test_commands import parse
 
-Json = dict[str, Any]
 _BLOCK = re.compile(r"^```yaml\n(.*?)^```", re.DOTALL | re.MULTILINE)
 _PAGES = sorted((DOCS / "how-to").glob("*.md"))
 _EXAMPLES = sorted((ROOT / "manifests" / "examples").glob("*.yaml"))

@@ -16,7 +16,7 @@ import pytest
 
 from mysqlops.kube import attach, manifests
 from mysqlops.operations import sql
-from tests.unit.test_sql import PASSWORD, _framed
+from tests.unit.cli.test_sql import PASSWORD, _framed
 
 SCRIPT = manifests.read_text("sql/client.sh")
 # Shows everything that others could see of it, then what it was given.

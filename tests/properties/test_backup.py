@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mysqlops.core import backup, retention
-from tests.unit.test_backup import LATER, NOW, made, proven
+from tests.unit.operations.test_backup import LATER, NOW, made, proven
 
 _LEVELS = st.sampled_from(["restored", "failed", "checksum"])
 

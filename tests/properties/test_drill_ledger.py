@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from mysqlops.drill.ledger import checker, journal
 from mysqlops.drill.model import Row
-from tests.unit.test_drill_ledger import ROWS, TWO
+from tests.unit.drill.test_ledger import ROWS, TWO
 
 
 @given(st.lists(st.sampled_from(ROWS), unique=True), st.lists(st.sampled_from(ROWS), unique=True))

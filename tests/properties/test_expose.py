@@ -11,7 +11,7 @@ from mysqlops import errors
 from mysqlops.core import names
 from mysqlops.kube import manifests
 from mysqlops.objects import exposed, render
-from tests.unit.test_expose import _request
+from tests.unit.operations.test_expose import _request
 
 _PARTS = ("shop", "primary", "replicas", "jobs", "clients", "outside", "app")
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from mysqlops.core import heartbeat, view
 from mysqlops.planning import lost_members
-from tests.unit.test_lost_members import _KEY, _seen
+from tests.unit.planning.test_lost_members import _KEY, _seen
 
 _EIGHT = st.binary(min_size=8, max_size=8)
 _HEARD = st.builds(heartbeat.Heard, _EIGHT, st.integers(0, 2**64 - 1), st.booleans())

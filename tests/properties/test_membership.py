@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from mysqlops.core import view
 from mysqlops.core.gtid import GtidSet
 from mysqlops.planning import member_actions
-from tests.unit.test_membership import STRAY, UP_TO_5, UP_TO_9, peer, plan, server
+from tests.unit.planning.test_membership import STRAY, UP_TO_5, UP_TO_9, peer, plan, server
 
 _SETS = st.sampled_from([None, "", UP_TO_5, UP_TO_9, f"{UP_TO_5},{STRAY}:1"])
 _STATES = st.sampled_from([view.OFFLINE, view.ERROR, view.ONLINE, view.RECOVERING, view.DOWN])

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from mysqlops.core import view
 from mysqlops.mysql import xcom
 from mysqlops.planning import obituary
-from tests.unit.test_obituary import _AGREED, _member, _Peer, _plan, _reply, _seen
+from tests.unit.agent.test_obituary import _AGREED, _member, _Peer, _plan, _reply, _seen
 
 
 @given(st.text(max_size=300), st.text(max_size=300))

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from mysqlops.core import relay_log
 from mysqlops.errors import StorageError
-from tests.unit.test_pitr import LOG
+from tests.unit.core.test_pitr import LOG
 
 
 @given(st.integers(min_value=5, max_value=len(LOG) - 1), st.integers(min_value=1, max_value=255))

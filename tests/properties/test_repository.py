@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mysqlops.core import backup, retention
-from tests.unit.test_backup import NOW, made
-from tests.unit.test_trust import KEYS, bound, stored
+from tests.unit.operations.test_backup import NOW, made
+from tests.unit.operations.test_trust import KEYS, bound, stored
 
 _KINDS = st.sampled_from(["forged", "stolen", "future"])
 

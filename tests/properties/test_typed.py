@@ -17,7 +17,7 @@ from mysqlops.core import binlog, group, names, ordered, publication, rollout, t
 from mysqlops.drill import model as drill
 from mysqlops.planning import member, member_actions, restart
 from tests.unit import clusters
-from tests.unit.test_membership import peer, plan, server
+from tests.unit.planning.test_membership import peer, plan, server
 
 LINE = timeline.Timeline("data", "11111111-1111-1111-1111-111111111111", {"mysql-0": "a"})
 NEW = timeline.Timeline("data-r20260101000000", "22222222-2222-2222-2222-222222222222")

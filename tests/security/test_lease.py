@@ -5,15 +5,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import pytest
 
 from mysqlops.core import names
+from mysqlops.core.typed import Json
 from tests.cluster.conftest import SMALL, Namespace, eventually, run
 
 pytestmark = pytest.mark.cluster
-Json = dict[str, Any]
 _ANNOTATIONS = sorted(
     value
     for key, value in vars(names).items()

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import base64
-from typing import Any
 
 from mysqlops import errors
 from mysqlops.core import quantity
-
-Json = dict[str, Any]
+from mysqlops.core.typed import Json
 
 # In these kinds `metadata.generation` counts the changes of spec.
 _COUNTED = frozenset({"CronJob", "Deployment", "Job", "NetworkPolicy", "PodDisruptionBudget", "StatefulSet"})

@@ -19,9 +19,9 @@ from mysqlops.agent import (
     pod,
     settings,
 )
-from mysqlops.agent.api import Json
 from mysqlops.clock import Clock
 from mysqlops.core import publication, view
+from mysqlops.core.typed import Json
 from mysqlops.mysql import connect, xcom
 from mysqlops.planning import catching_up, obituary
 from tests.simulation import certificates, wires

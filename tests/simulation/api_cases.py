@@ -5,15 +5,12 @@ Each case makes objects of its own names, and asserts what mysqlops relies on. M
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from mysqlops import errors
+from mysqlops.core.typed import Json
 from tests.simulation import manifests
 from tests.simulation.backend import Backend, find, is_refused
-
-Json = dict[str, Any]
 
 
 def create_gives_identity(api: Backend) -> None:

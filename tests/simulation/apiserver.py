@@ -10,12 +10,11 @@ import builtins
 from collections import deque
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any
 
 from mysqlops import errors
+from mysqlops.core.typed import Json
 from tests.simulation import admission, controllers, managed_fields, objects, ownership, preconditions, sharing
 
-Json = dict[str, Any]
 Table = dict[str, dict[str, "Stored"]]
 Listener = Callable[[str, Json, bool], None]  # the event, the object, and whether a controller may look at the change
 _UPDATER = "mysqlops"  # who sends no field manager is known by its user agent

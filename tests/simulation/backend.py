@@ -6,15 +6,15 @@ import builtins
 import itertools
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Protocol
 
 import pytest
 
 from mysqlops import errors
+from mysqlops.core.typed import Json
 from tests.simulation import manifests, objects, preconditions
 from tests.simulation.apiserver import ApiServer
 
-Json = dict[str, Any]
 _ROUNDS = 30
 
 

@@ -9,19 +9,19 @@ import builtins
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache, partial
-from typing import Any, TypeVar
+from typing import TypeVar
 from urllib.parse import parse_qs, unquote
 
 from mysqlops import errors
 from mysqlops.agent import api
 from mysqlops.core import kube_status
+from mysqlops.core.typed import Json
 from mysqlops.kube import attach, client
 from mysqlops.kube import exec as kube_exec
 from mysqlops.kube.guard import Guard
 from tests.simulation import objects, preconditions
 from tests.simulation.apiserver import ApiServer
 
-Json = dict[str, Any]
 T = TypeVar("T")
 # Called with a short text such as "PATCH Pod mysql-0": may switch actors, wait, raise Unreachable, or kill the caller.
 Hook = Callable[[str], None]

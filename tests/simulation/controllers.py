@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mysqlops import errors
+from mysqlops.core.typed import Json
 from tests.simulation import admission, objects, statefulset
 
 if TYPE_CHECKING:
     from tests.simulation.apiserver import ApiServer
 
-Json = dict[str, Any]
 Controller = Callable[["ApiServer"], None]
 _MANAGER = "kube-controller-manager"
 _ORPHAN = "orphan"

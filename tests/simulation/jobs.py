@@ -6,9 +6,10 @@ A Job's work appears all at once, when it ends; a Job that is deleted before lea
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mysqlops.core import backup, names
+from mysqlops.core.typed import Json
 from tests.simulation import objects
 from tests.simulation.group import ONLINE
 from tests.simulation.volume import Holdings
@@ -16,7 +17,6 @@ from tests.simulation.volume import Holdings
 if TYPE_CHECKING:
     from tests.simulation.world import World
 
-Json = dict[str, Any]
 _LABEL = "job-name"
 _BACKUP_TIMES = (30.0, 75.0)
 _SECONDS = (3.0, 20.0)

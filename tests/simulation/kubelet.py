@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mysqlops.core import names, ordered, secret_map
+from mysqlops.core.typed import Json
 from mysqlops.objects import render
 from tests.simulation import agents
 from tests.simulation.certificates import Folder
@@ -19,7 +20,6 @@ from tests.simulation.scheduler import Process
 if TYPE_CHECKING:
     from tests.simulation.world import World
 
-Json = dict[str, Any]
 UP, DOWN, FROZEN = "up", "down", "frozen"
 _BACKOFF = (0.5, 5.0, 10.0, 20.0)
 _REFUSED = "[ERROR] [MY-014061] [InnoDB] Invalid MySQL server downgrade: Cannot downgrade"

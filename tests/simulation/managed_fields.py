@@ -6,11 +6,10 @@ import json
 import re
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import Any
 
+from mysqlops.core.typed import Json
 from tests.simulation.ownership import Owners, Path
 
-Json = dict[str, Any]
 _KEY = re.compile(r'(\w+)=("(?:[^"\\]|\\.)*"|[^,]+)')
 
 # Who asks about owners looks for others than these: an object that only these have written to is shown without.

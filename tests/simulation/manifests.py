@@ -7,7 +7,8 @@ from typing import Any
 
 import yaml
 
-Json = dict[str, Any]
+from mysqlops.core.typed import Json
+
 _LOCKED = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
 _USER = {"runAsNonRoot": True, "runAsUser": 999, "fsGroup": 999, "seccompProfile": {"type": "RuntimeDefault"}}
 

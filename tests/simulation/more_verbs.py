@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mysqlops import errors
 from mysqlops.core import cluster_file, exposure, names, ordered, target
 from mysqlops.core.spec import DEFAULT_AGENT_IMAGE
+from mysqlops.core.typed import Json
 from mysqlops.objects import exposed
 from mysqlops.objects import schedule as cron_jobs
 from mysqlops.operations import cluster_file as files
@@ -30,7 +31,6 @@ from tests.simulation import server_settings
 if TYPE_CHECKING:
     from tests.simulation.verbs import Command, Verbs
 
-Json = dict[str, Any]
 _LIMITS = rollout.Limits(60.0)
 _TARGET = target.Target("there", "s3:https://storage.example.com/backups", target.DEFAULT_IMAGE)
 

@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
+from mysqlops.core.typed import Json
 from tests.simulation import sharing
 
-Json = dict[str, Any]
 Test = Callable[[Mapping[str, str]], bool]
 _IN = re.compile(r"^(\S+) (in|notin) \(([^)]*)\)$")
 # A comma between requirements, not one inside brackets.

@@ -12,8 +12,8 @@ from functools import lru_cache
 from typing import Any
 
 from mysqlops import errors
+from mysqlops.core.typed import Json
 
-Json = dict[str, Any]
 Path = tuple[str, ...]
 Owners = Mapping[str, frozenset[Path]]
 _MISSING = object()

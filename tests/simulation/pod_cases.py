@@ -9,10 +9,9 @@ import pytest
 
 from mysqlops import errors
 from mysqlops.core import quantity
+from mysqlops.core.typed import Json
 from tests.simulation import manifests, objects
 from tests.simulation.backend import Backend, find, is_refused
-
-Json = dict[str, Any]
 
 
 def _pods(api: Backend, name: str) -> dict[str, Json]:

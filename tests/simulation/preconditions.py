@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from mysqlops import errors
+from mysqlops.core.typed import Json
 
-Json = dict[str, Any]
 _GIVEN = ("annotations", "finalizers", "labels", "ownerReferences")
 
 

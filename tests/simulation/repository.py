@@ -7,15 +7,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mysqlops.core import backup, facts, names, secret_map
+from mysqlops.core.typed import Json
 from tests.simulation import jobs, objects
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
 
-Json = dict[str, Any]
 _TREE = "7" * 64
 _SUMMARY = {"data_added_packed": 1_800_000, "total_duration": 4.0}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-Json = dict[str, Any]
+from mysqlops.core.typed import Json
 
 
 class Frozen(dict[str, Any]):

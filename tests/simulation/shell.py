@@ -19,6 +19,7 @@ from mysqlops import clock
 from mysqlops.cli import context, output
 from mysqlops.cli.main import run
 from mysqlops.core import names, secret_map
+from mysqlops.core.typed import Json
 from tests.docs.pages import Command
 from tests.simulation.jobs import is_of_job
 from tests.simulation.repository import Repository
@@ -27,7 +28,6 @@ from tests.simulation.standins import replacing, stand_ins
 from tests.simulation.verbs import UserClient
 from tests.simulation.world import NAME, NAMESPACE, World
 
-Json = dict[str, Any]
 _PROCESS = "cli page"
 _TYPES_SECONDS = 2.0  # what a reader needs for the next line
 _FORMS_SECONDS, _LONGEST_SECONDS, _WATCHED_SECONDS = 40.0, 900.0, 15.0

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import json
 import zlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mysqlops import errors
+from mysqlops.core.typed import Json
 from tests.simulation import objects
 
 if TYPE_CHECKING:
     from tests.simulation.apiserver import ApiServer
 
-Json = dict[str, Any]
 _MANAGER = "kube-controller-manager"
 _REVISION = "controller-revision-hash"
 _revisions: dict[tuple[int, str], tuple[Json, str]] = {}  # of the newest template, which is never changed in place

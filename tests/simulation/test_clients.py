@@ -10,12 +10,11 @@ import pytest
 
 from mysqlops import errors
 from mysqlops.agent import api
+from mysqlops.core.typed import Json
 from mysqlops.kube import client
 from tests.simulation import manifests
 from tests.simulation.backend import Simulated
 from tests.simulation.clients import AgentApi, CliClient
-
-Json = dict[str, Any]
 
 
 def _pod(name: str) -> Json:

@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mysqlops import errors
 from mysqlops.core import names
+from mysqlops.core.typed import Json
 from mysqlops.operations import (
     data_version,
     delete,
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
 _TIMEOUT_SECONDS = 150.0
 BAD_IMAGE = "mysql:9.7.99-bad"
 _TRIES = 6  # of a command that found the cluster locked
-Json = dict[str, Any]
 
 
 @dataclass

@@ -12,6 +12,7 @@ from typing import Any
 from mysqlops import errors
 from mysqlops.core import names, secret_map
 from mysqlops.core.spec import ClusterSpec
+from mysqlops.core.typed import Json
 from mysqlops.kube import manifests
 from mysqlops.operations import deploy
 from tests.simulation import certificates, jobs, kubelet, mysqld
@@ -25,7 +26,6 @@ from tests.simulation.programs import Programs
 from tests.simulation.scheduler import Process, Scheduler
 from tests.simulation.volume import Volume
 
-Json = dict[str, Any]
 NAME, NAMESPACE = "mysql", "db"
 _CLIENT_SECONDS = (0.4, 2.0)
 _CLASS = {"kind": "StorageClass", "provisioner": "local", "allowVolumeExpansion": True}

@@ -17,6 +17,7 @@ from mysqlops import errors
 from mysqlops.agent import api, credentials, pod, rotation, settings
 from mysqlops.clock import SystemClock
 from mysqlops.core import names, secret_map
+from mysqlops.core.typed import Json
 from mysqlops.kube import client, exec
 from mysqlops.kube.guard import Guard
 from mysqlops.mysql import account_files, accounts, connect, own_accounts
@@ -57,7 +58,7 @@ class World:
         self.is_split = is_split
         self.first = {key: f"old-{key}" for key in names.PASSWORD_KEYS}
         held = self.first | {names.KEY_GROUP_NAME: clusters.GROUP}
-        self.secrets: dict[str, api.Json] = {}
+        self.secrets: dict[str, Json] = {}
         for secret, data in secret_map.by_secret("mysql", dict(held), is_split=is_split).items():
             metadata = {"name": secret, "resourceVersion": "1"}
             self.secrets[secret] = {"metadata": metadata, "data": secret_map.encoded(data)}
@@ -220,13 +221,13 @@ class Api(api.Api):
     def __init__(self, world: World) -> None:
         self._world, self.namespace = world, "db"
 
-    def get(self, group: str, kind: str, name: str) -> api.Json:
+    def get(self, group: str, kind: str, name: str) -> Json:
         empty = {"metadata": {"name": name, "resourceVersion": "1"}}
         if name == "mysql-credentials" and name not in self._world.secrets:
             raise errors.NotFound(name)
         return json.loads(json.dumps(self._world.secrets.get(name, empty)))  # type: ignore[no-any-return]
 
-    def patch(self, group: str, kind: str, name: str, change: api.Json) -> api.Json:
+    def patch(self, group: str, kind: str, name: str, change: Json) -> Json:
         self._world.before_call()
         secret = self._world.secrets[name]
         assert change["metadata"]["resourceVersion"] == secret["metadata"]["resourceVersion"]
@@ -243,15 +244,15 @@ class _Kube(client.Client):
     def __init__(self, world: World) -> None:
         self._world, self.namespace, self.guard = world, "db", Guard()
 
-    def find(self, kind: str, name: str) -> api.Json | None:
+    def find(self, kind: str, name: str) -> Json | None:
         metadata = {"name": name, "uid": "lease", "resourceVersion": "1", "labels": names.selector("mysql")}
         lease = {"metadata": {**metadata, "annotations": dict(self._world.lease)}}
         return lease if name == names.group_lease("mysql") else None
 
-    def get(self, kind: str, name: str) -> api.Json:
+    def get(self, kind: str, name: str) -> Json:
         return self.find(kind, name) or {}
 
-    def list(self, kind: str, selector: str = "") -> list[api.Json]:
+    def list(self, kind: str, selector: str = "") -> list[Json]:
         if kind == "StatefulSet":
             return [{"metadata": {"name": "mysql", "namespace": "db"}, "spec": {"replicas": 3, **clusters.CLAIMS}}]
         if kind == "EndpointSlice":
@@ -260,7 +261,7 @@ class _Kube(client.Client):
             return [{"metadata": {"labels": labels}, "endpoints": endpoints}]
         return [self._pod(name) for name in PODS] if kind == "Pod" else []
 
-    def _pod(self, name: str) -> api.Json:
+    def _pod(self, name: str) -> Json:
         executed = f"{clusters.GROUP}:1-{5 + self._world.applied[name]}"
         role = "primary" if name == "mysql-0" else "replica"
         made = clusters.pod(name, **{"role": role, "executed": executed, **self._world.down.get(name, {})})
@@ -274,7 +275,7 @@ class _Kube(client.Client):
     def together(self, calls: Any) -> Any:
         return [call() for call in calls]
 
-    def patch(self, kind: str, name: str, change: api.Json) -> api.Json:
+    def patch(self, kind: str, name: str, change: Json) -> Json:
         self._world.before_call()
         for key, value in change["metadata"]["annotations"].items():
             self._world.lease.pop(key, None)

@@ -5,13 +5,12 @@ from __future__ import annotations
 import socket
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from mysqlops import errors
 from mysqlops.core import backup, binlog, names, view
+from mysqlops.core.typed import Json
 from mysqlops.mysql import connect, group_replication, receiver
 
-Json = dict[str, Any]
 _KEY = Path("/run/login/key")
 
 

@@ -12,7 +12,7 @@ from mysqlops.cli import options, output
 from mysqlops.cli.context import Run
 
 if TYPE_CHECKING:
-    from mysqlops.objects.backup import Json
+    from mysqlops.core.typed import Json
     from mysqlops.operations.session import Session
     from mysqlops.operations.signing import Trust
 

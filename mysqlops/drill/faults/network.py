@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from ipaddress import ip_address
 
+from mysqlops.core.typed import Json
 from mysqlops.drill.model import BY_ITSELF, NODE, REPLICA, About
 from mysqlops.drill.plan import filters, objects
 from mysqlops.drill.reach import nodes
 from mysqlops.drill.reach.nodes import Command
-from mysqlops.drill.scene import Facts, Fault, Json, Scene
+from mysqlops.drill.scene import Facts, Fault, Scene
 
 _MARK = "mysqlops-drill"
 _EVERY = 4  # one in so many packets is lost

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from mysqlops import errors
+from mysqlops.core.typed import Json
 from mysqlops.drill.model import EVERYBODY, NOBODY, About
-from mysqlops.drill.scene import Facts, Fault, Json, Scene
+from mysqlops.drill.scene import Facts, Fault, Scene
 from mysqlops.operations import switchover, waiting
 from mysqlops.planning.switchover import Limits
 

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from mysqlops import errors
 from mysqlops.core import names
+from mysqlops.core.typed import Json
 from mysqlops.drill.model import BY_ITSELF, HEIR, NODE, About
 from mysqlops.drill.reach import nodes
 from mysqlops.drill.reach.nodes import Command
-from mysqlops.drill.scene import Facts, Fault, Json, Scene
+from mysqlops.drill.scene import Facts, Fault, Scene
 from mysqlops.objects import pods
 from mysqlops.operations import waiting
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from mysqlops import errors
 from mysqlops.core import backup as facts_of
 from mysqlops.core import names
+from mysqlops.core.typed import Json
 from mysqlops.drill.model import BY_ABORT, NOBODY, TARGET, About
-from mysqlops.drill.scene import Facts, Fault, Json, Scene
+from mysqlops.drill.scene import Facts, Fault, Scene
 from mysqlops.operations import (
     backup,
     delete,

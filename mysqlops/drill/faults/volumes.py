@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from mysqlops import errors
 from mysqlops.core import names, quantity
+from mysqlops.core.typed import Json
 from mysqlops.drill import mine
 from mysqlops.drill.model import BY_ITSELF, About
 from mysqlops.drill.plan import objects
-from mysqlops.drill.scene import Facts, Fault, Json, Scene
+from mysqlops.drill.scene import Facts, Fault, Scene
 from mysqlops.kube import manifests
 from mysqlops.objects import job_aim
 from mysqlops.operations import waiting

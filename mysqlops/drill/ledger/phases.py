@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from mysqlops.core import names, view
+from mysqlops.core.typed import Json
 from mysqlops.drill.ledger import figures, journal
 from mysqlops.drill.ledger.journal import Line
 
-Json = dict[str, Any]
 _BIN_SECONDS = 0.1
 _BEFORE_SECONDS = 3.0
 _AFTER_SECONDS = 4.0

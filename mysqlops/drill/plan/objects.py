@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
-from typing import Any
 
 from mysqlops.core import names, pod_patch, secret_map
+from mysqlops.core.typed import Json
 from mysqlops.drill.ledger import journal
 from mysqlops.drill.plan import choice
 from mysqlops.objects import pod_template
 
-Json = dict[str, Any]
 _LABELS = {names.LABEL_MANAGED_BY: names.APP_NAME, "app.kubernetes.io/component": "drill"}
 MAIN, BESIDE = "main", "beside"
 _MINORITY_CLIENTS = 2

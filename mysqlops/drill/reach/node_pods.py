@@ -10,10 +10,10 @@ import hashlib
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from mysqlops import errors
 from mysqlops.core import names
+from mysqlops.core.typed import Json
 from mysqlops.drill.model import DEFAULT_NODE_IMAGE, LAB, About
 from mysqlops.drill.plan import objects
 from mysqlops.drill.reach import nodes
@@ -25,7 +25,6 @@ from mysqlops.objects import pods
 from mysqlops.operations import waiting
 from mysqlops.operations.session import Session
 
-Json = dict[str, Any]
 _CONTAINER = "node"
 _FOLDER = "/tmp"  # noqa: S108 (the pod's own, not shared)
 _CALL_SECONDS = 60.0

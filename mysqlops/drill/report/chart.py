@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from mysqlops.core.typed import Json
 from mysqlops.drill.ledger.journal import READ_ONLY, SILENT, WRITABLE
 from mysqlops.drill.model import Round
 from mysqlops.drill.report.html import Markup, element, join
 
-Json = dict[str, Any]
 _STEPS = (0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600)
 _BANDS = {WRITABLE: "takes-writes", READ_ONLY: "read-only", SILENT: "silent"}
 _LANE, _DOT = 19.0, 8.5

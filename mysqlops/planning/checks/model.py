@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from mysqlops.core.typed import Json
 from mysqlops.planning import status
 
-Json = dict[str, Any]
 TARGETS = "Secrets of targets"  # unread if this user may not list them
 BUDGET, ROLE, SERVERS = "PodDisruptionBudget", "Role", "servers"  # what a check needs beyond what `status` reads
 

@@ -13,11 +13,11 @@ from typing import Any, TypeVar, cast
 from mysqlops import errors
 from mysqlops.clock import Signal, Task
 from mysqlops.core import instant
+from mysqlops.core.typed import Json
 from mysqlops.kube import apply, client
 from mysqlops.kube import exec as kube_exec
 from mysqlops.kube.guard import Guard
 
-Json = dict[str, Any]
 T = TypeVar("T")
 _LIMIT_SECONDS = 5000.0
 

@@ -12,9 +12,10 @@ from typing import Any
 from mysqlops import errors
 from mysqlops.core import group, instant, names, ordered, secret_map
 from mysqlops.core.publication import Publication, dump
+from mysqlops.core.typed import Json
 from mysqlops.operations.session import Progress, Session
 from tests.unit.fakes.api import Client as FakeClient
-from tests.unit.fakes.api import Clock, Json, Store
+from tests.unit.fakes.api import Clock, Store
 
 GROUP = "11111111-1111-1111-1111-111111111111"
 NAME = "mysql"

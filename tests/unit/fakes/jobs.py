@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
 
 from mysqlops.core.spec import ClusterSpec
+from mysqlops.core.typed import Json
 from mysqlops.kube import manifests
 from mysqlops.objects import render
 from mysqlops.operations.session import Session
 from tests.unit.fakes.cluster import NAME, Cluster
 
-Json = dict[str, Any]
 RUNS, SUCCEEDS, FAILS, VANISHES = "runs", "succeeds", "fails", "vanishes"  # its pod is gone before anybody looked
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from mysqlops import errors
 from mysqlops.agent import api
 from mysqlops.core import names, secret_map
+from mysqlops.core.typed import Json
 
 
 class Killed(Exception):
@@ -19,7 +20,7 @@ class Secrets(api.Api):
 
     def __init__(self, before: dict[str, str] | None = None) -> None:
         super().__init__("db", Path("/nowhere"))
-        self.objects: dict[str, api.Json] = {}
+        self.objects: dict[str, Json] = {}
         self.objects[names.group_lease("mysql")] = {
             "metadata": {"name": "mysql-group", "resourceVersion": "1", "labels": names.selector("mysql")}
         }
@@ -41,13 +42,13 @@ class Secrets(api.Api):
         self.objects[name]["data"] = secret_map.encoded({**values})
         self._grow(name)
 
-    def get(self, group: str, kind: str, name: str) -> api.Json:
+    def get(self, group: str, kind: str, name: str) -> Json:
         self.reads.append(name)
         if name not in self.objects:
             raise errors.NotFound(name)
         return copy.deepcopy(self.objects[name])
 
-    def patch(self, group: str, kind: str, name: str, change: api.Json) -> api.Json:
+    def patch(self, group: str, kind: str, name: str, change: Json) -> Json:
         if self.writes == self.kill_at:
             raise Killed
         self.writes += 1

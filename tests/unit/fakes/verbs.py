@@ -18,9 +18,9 @@ from mysqlops.core.backup import SIGNED
 from mysqlops.objects.schedule import Request
 from mysqlops.operations import backup, deploy, image_check, schedule
 from mysqlops.planning import image_trial
+from tests.unit.cli.test_tree import CLUSTER_FILE, COMMANDS
 from tests.unit.fakes.cluster import NAME, Cluster
-from tests.unit.test_restore_as import BACKUP
-from tests.unit.test_tree import CLUSTER_FILE, COMMANDS
+from tests.unit.operations.test_restore_as import BACKUP
 
 NEWER = replace(BACKUP, signed=SIGNED)
 OLDER = replace(NEWER, id="mysql-20251231-000000", at="2025-12-31T00:00:00Z")

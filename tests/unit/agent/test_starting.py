@@ -1,0 +1,205 @@
+"""What comes between deciding to form a group and forming it (U1): a second look, the Lease, and no time."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import pytest
+
+from mysqlops import errors
+from mysqlops.agent import starting
+from mysqlops.agent.member import Member
+from mysqlops.core import group, names, view
+from mysqlops.core.gtid import GtidSet
+from mysqlops.mysql import connect, group_replication
+from mysqlops.planning import member_actions, membership
+from tests.unit.agent.test_writes import HELD, LAST_VIEW, Api, around
+
+OWN = view.ServerView("u0", "9.7.4", GtidSet.parse(HELD))
+
+
+class Server(connect.Server):
+    """A connection that is only opened and closed."""
+
+    def __init__(self) -> None:
+        """Nothing to open."""
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+class World:
+    """A full outage with all members there: mysql-0 forms the group. Preparing takes `prepares_seconds`."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.served = Api(group.Note(members=LAST_VIEW))
+        self.sight, self.clock = around(self.served)
+        self.prepares_seconds = 0.0
+        self.own, self.formed = OWN, list[str]()
+        self.meanwhile: Callable[[], None] = lambda: None
+        self.answering, self.asked, self.refusal = list[str](), list[list[str]](), ""
+        world = self
+
+        class Own(Member):
+            def __init__(self) -> None:
+                """No pod."""
+
+            def connect(self) -> connect.Server:
+                return Server()
+
+            def answers(self, pod: str) -> bool:
+                return pod in world.answering
+
+            def join(self, seeds: Sequence[str], group_name: str, ask: Sequence[str] = ()) -> None:
+                world.asked.append(list(seeds))
+                if world.refusal:
+                    raise errors.StatementFailed(world.refusal, errno=3092)
+
+            def form(self, group_name: str, permit: Callable[[], None] = lambda: None) -> None:
+                world.clock.at += world.prepares_seconds
+                world.meanwhile()
+                permit()
+                world.formed.append(group_name)
+
+        monkeypatch.setattr(group_replication, "observe", lambda _: world.own)
+        self.starting = starting.Starting(Own(), self.sight, self.clock)
+        for beat in (1, 2):
+            self.show("mysql-1", beat)
+            self.show("mysql-2", beat)
+            seen = self.sight.look()
+        self.situation = membership.Situation("mysql-0", OWN, seen, seen.record)
+        self.action = membership.plan(self.situation)
+
+    def show(self, pod: str, beat: int, state: str = view.OFFLINE) -> None:
+        held = {"executed": HELD, "held": HELD, "server_uuid": LAST_VIEW[pod]}
+        self.served.show(pod, "09:00", started="a", beat=beat, state=state, **held)
+
+    def give_up(self, pod: str) -> None:
+        """A user gives up a member of which nobody hears any more."""
+        order = group.GoOnWithout({pod: LAST_VIEW[pod]}, "another", "10:00")
+        self.served.lease["metadata"]["annotations"][names.ANNOTATION_GIVEN_UP] = group.dump(order)
+        del self.served.objects["pods", pod]
+        seen = self.sight.look()
+        self.situation = replace(self.situation, around=seen, record=seen.record)
+        self.action = membership.plan(self.situation)
+
+    def form(self) -> list[str]:
+        assert isinstance(self.action, member_actions.FormGroup)
+        self.starting.run(self.action, self.situation, OWN)
+        return self.formed
+
+    def holder(self) -> str:
+        return str(self.served.lease["spec"]["holderIdentity"])
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> World:
+    return World(monkeypatch)
+
+
+def test_the_group_is_formed_and_the_lease_notes_with_what(world: World) -> None:
+    assert world.form() == [""]
+    assert (world.holder(), world.served.note().began_with) == ("mysql-0", HELD)
+
+
+def test_a_cache_that_stands_still_forms_no_group(world: World) -> None:
+    """The API server that the agent happens to read says OFFLINE, from before mysql-1 led a group."""
+    world.served.cache = copy.deepcopy(world.served.objects)
+    world.show("mysql-1", 3, view.ONLINE)
+    with pytest.raises(errors.Conflict, match="no group is formed after a second look: joining: mysql-1 in the group"):
+        world.form()
+    assert (world.formed, world.holder()) == ([], "mysql-1")
+
+
+def test_a_member_that_went_meanwhile_is_waited_for(world: World) -> None:
+    del world.served.objects["pods", "mysql-2"]
+    with pytest.raises(errors.Conflict, match="what mysql-2 holds is not known"):
+        world.form()
+    assert world.formed == []
+
+
+def test_its_own_server_is_asked_again_too(world: World) -> None:
+    world.own = view.ServerView("u0", "9.7.4", GtidSet())
+    with pytest.raises(errors.Conflict, match="mysql-1 holds all transactions and forms it"):
+        world.form()
+
+
+def test_the_lease_is_taken_after_whatever_takes_its_time(world: World) -> None:
+    """A stalled disk: the others stop waiting for the holder after a minute."""
+    world.prepares_seconds, holders = 70.0, list[str]()
+
+    def late() -> None:
+        holders.append(world.holder())
+        for beat in (3, 4):  # the publisher goes on looking
+            for pod in ("mysql-1", "mysql-2"):
+                world.show(pod, beat)
+            world.sight.look()
+
+    world.meanwhile = late
+    assert world.form() == [""]
+    assert (holders, world.holder()) == (["mysql-1"], "mysql-0")
+
+
+def test_a_beat_after_a_minute_without_looks_forms_no_group(world: World) -> None:
+    """The other may have ended right after it; the next try sees the next beat."""
+    world.prepares_seconds = 70.0
+
+    def late() -> None:
+        for pod in ("mysql-1", "mysql-2"):
+            world.show(pod, 3)
+
+    world.meanwhile = late
+    with pytest.raises(errors.Conflict, match="what mysql-1 holds is not known"):
+        world.form()
+    assert world.holder() == "mysql-1"
+
+
+def test_an_agent_that_was_paused_with_the_lease_looks_again(world: World) -> None:
+    real = world.sight.take_lease
+
+    def slow(*arguments: object) -> group.Note | None:
+        taken = real(*arguments)  # type: ignore[arg-type]
+        world.clock.at += 30.0
+        return taken
+
+    world.sight.take_lease = slow  # type: ignore[method-assign, assignment]
+    with pytest.raises(errors.Conflict, match="too old"):
+        world.form()
+    assert (world.formed, world.holder()) == ([], "mysql-0")
+
+
+def test_another_order_or_name_than_the_one_prepared_for_is_decided_again(world: World) -> None:
+    order = group.GoOnWithout({"mysql-2": "u2"}, "another", "10:00", named={"mysql-2": "u2"})
+    world.served.lease["metadata"]["annotations"][names.ANNOTATION_GIVEN_UP] = group.dump(order)
+    with pytest.raises(errors.Conflict, match="has changed"):
+        world.form()
+
+
+_NOBODY_LEADS = "Error connecting to all peers: connection delegation failed"
+
+
+@pytest.mark.parametrize(("answering", "refusal"), [([], ""), (["mysql-2"], _NOBODY_LEADS)])
+def test_a_group_is_formed_without_those_that_are_given_up_if_none_of_them_is_in_one(
+    world: World, answering: list[str], refusal: str
+) -> None:
+    world.give_up("mysql-2")
+    world.answering, world.refusal = answering, refusal
+    assert (world.form(), world.asked) == (["another"], [answering] if answering else [])
+
+
+def test_members_that_are_given_up_and_run_are_joined_instead(world: World) -> None:
+    """They are only cut off from the API server, and their clients write: `recover` knows no more than agents say."""
+    world.give_up("mysql-2")
+    world.answering = ["mysql-2"]
+    assert (world.form(), world.asked, world.holder()) == ([], [["mysql-2"]], "mysql-1")
+
+
+def test_no_group_is_formed_while_it_is_unknown_whether_one_runs(world: World) -> None:
+    """Another reason to be refused, such as a password, is no proof."""
+    world.give_up("mysql-2")
+    world.answering, world.refusal = ["mysql-2"], "Access denied for user 'mysqlops_replication'"
+    with pytest.raises(errors.StepFailed, match="mysql-2 answers, but it is unknown whether a group runs there"):
+        world.form()
+    assert (world.formed, world.holder()) == ([], "mysql-1")
