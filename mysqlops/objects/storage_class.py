@@ -9,6 +9,8 @@ from collections.abc import Iterable
 
 from mysqlops.core.typed import Json
 
+# A claim's class never changes, and members' claims are of the one in the StatefulSet.
+ANOTHER = "mysqlops restore BACKUP --as NAME --storage-class CLASS makes a cluster on another class"
 _IS_DEFAULT = "storageclass.kubernetes.io/is-default-class"
 
 

@@ -22,7 +22,8 @@ def classes(facts: Facts) -> list[Found]:
     asked: dict[str, list[str]] = {}
     for claim in storage.in_use(facts.seen).values():
         asked.setdefault(claim["spec"].get("storageClassName") or "", []).append(f"claim {claim['metadata']['name']}")
-    new = template.get("storageClassName", storage_class.default_of(facts.classes))
+    named = template.get("storageClassName")
+    new = storage_class.default_of(facts.classes) if named is None else named
     found = [] if new is not None else [_no_default(facts)]
     asked.setdefault(new or "", []).append(_NEW)
     asked.pop("", None)  # volumes that somebody made by hand belong to no class
@@ -30,7 +31,8 @@ def classes(facts: Facts) -> list[Found]:
         evidence = f"StorageClass {name} of {', '.join(who)}"
         if name not in existing:
             listed = ", ".join(sorted(existing)) or "none"
-            fix = "create it again as it was (a claim's class cannot be changed), or move: mysqlops explain move"
+            by_hand = "with provisioner kubernetes.io/no-provisioner if volumes are made by hand"
+            fix = f"create it again as it was, {by_hand}; or {storage_class.ANOTHER}"
             found.append(("a StorageClass is missing", f"{evidence}: the Kubernetes cluster has {listed}", fix))
         elif not storage_class.can_expand(existing[name]):
             patch = f"kubectl patch storageclass {name} -p '{{\"allowVolumeExpansion\": true}}'"
@@ -55,8 +57,9 @@ def _reclaimed(facts: Facts) -> list[Found]:
     going = [name for name, volume in facts.volumes.items() if storage_class.goes_with_claim(volume)]
     if not going or not (why := _only_here(facts)):
         return []
-    patch = """kubectl patch persistentvolume NAME -p '{"spec": {"persistentVolumeReclaimPolicy": "Retain"}}'"""
-    fix = f"{patch}; or scheduled backups to a target that is no claim (mysqlops explain backup)"
+    policy = """-p '{"spec": {"persistentVolumeReclaimPolicy": "Retain"}}'"""
+    keep = f"kubectl patch persistentvolume {' '.join(going)} {policy}"
+    fix = f"{keep}; or scheduled backups to a target that is no claim (mysqlops explain backup)"
     seen = f"PersistentVolume {', '.join(going)}: reclaim policy Delete; {why}"
     return [("deleting the claims or the namespace would delete all that is left of the data", seen, fix)]
 
@@ -79,7 +82,7 @@ def _bound_at_once(facts: Facts) -> list[Found]:
         name, volume = claim["spec"].get("storageClassName"), facts.volumes.get(volume_of(claim))
         if name in at_once and volume is not None and storage_class.is_bound_to_nodes(volume):
             found.setdefault(name, []).append(volume_of(claim))
-    fix = "a class with volumeBindingMode WaitForFirstConsumer (it cannot be changed): mysqlops explain move"
+    fix = f"a class with volumeBindingMode WaitForFirstConsumer (it cannot be changed): {storage_class.ANOTHER}"
     what = "volumes are made before their pods have a node"
     return [
         (what, f"StorageClass {name}: binding mode Immediate, and only some nodes can mount {', '.join(bound)}", fix)
