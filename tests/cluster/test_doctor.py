@@ -28,14 +28,14 @@ def _found(cluster: Namespace, *checks: str) -> dict[str, str]:
 
 
 def test_a_new_cluster_is_well_but_for_its_backups(cluster: Namespace) -> None:
-    """With the operator's rights every check is made but those of objects in no namespace; five seconds are the
-    goal on a machine that is not loaded."""
+    """With the operator's rights every check is made but those of Secrets and of objects in no namespace; five seconds
+    are the goal on a machine that is not loaded."""
     seconds = []
     for _ in range(3):
         began = time.monotonic()
         seen = _doctor(cluster)
         seconds.append(time.monotonic() - began)
-    assert seen["unchecked"].keys() == {"storage-class", "volumes"}
+    assert seen["unchecked"].keys() == {"targets", "storage-class", "volumes"}
     assert {one["check"] for one in seen["findings"]} <= {"backups", "spread", "errors"}, seen["findings"]
     assert "backups" in {one["check"] for one in seen["findings"]}
     print(f"doctor: {', '.join(f'{one:.1f}' for one in seconds)} s")
@@ -92,6 +92,33 @@ def test_a_killed_servers_log_is_read_with_that_of_the_others(cluster: Namespace
     done = cluster.mysqlops("logs", "mysql", "--level", "warning")
     assert done.code == 0
     assert {line.split()[2] for line in done.out.splitlines() if line.startswith("20")} <= {"error", "warning"}
+
+
+def test_a_slow_statement_is_shown_without_its_values(cluster: Namespace) -> None:
+    """Slower than the default of long_query_time, ten seconds."""
+    cluster.must("sql", "mysql", "-e", "SELECT SLEEP(11), 'a value'")
+    done = cluster.mysqlops("logs", "mysql", "--source", "slow", "--since", "1h", "-o", "json")
+    assert done.code == 0, done.err
+    (slow,) = [one for one in done.json() if "SLEEP" in one["text"]]
+    assert (slow["member"], slow["level"], slow["source"]) == (cluster.status()["primary"], "warning", "slow")
+    assert "a value" not in done.out
+    assert "SLEEP" not in cluster.mysqlops("logs", "mysql", "--since", "1h").out
+
+
+def test_a_fence_and_its_end_are_events_of_the_pod(cluster: Namespace) -> None:
+    member = cluster.replicas()[0]
+    cluster.must("member", "fence", "mysql", member, "--reason", "its disk is being looked at", "--yes")
+    eventually(lambda: _events(cluster, member, "Fenced") != [], "the fence is an Event", 60)
+    (said,) = _events(cluster, member, "Fenced")
+    assert "its disk is being looked at" in said
+    cluster.must("member", "unfence", "mysql", member)
+    eventually(lambda: _events(cluster, member, "Unfenced") != [], "the end of the fence is an Event", 60)
+    cluster.await_healthy()
+
+
+def _events(cluster: Namespace, pod: str, reason: str) -> list[str]:
+    chosen = f"--field-selector=reason={reason},involvedObject.kind=Pod,involvedObject.name={pod}"
+    return [str(one["message"]) for one in json.loads(cluster.kubectl("get", "events", chosen, "-o", "json"))["items"]]
 
 
 # SHUTDOWN as the agent: the server ends, kubelet starts it again in the same pod.
