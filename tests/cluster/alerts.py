@@ -67,8 +67,7 @@ def _rotate_what_was_changed(on: Namespace) -> None:
 
 def _rotate_and_begin_a_rollout(on: Namespace) -> None:
     """A rollout that its killed command leaves open."""
-    if "rotation-open" not in on.conditions():
-        on.must("users", "rotate", "mysql")
+    on.must("users", "rotate", "mysql")
     rollout = ("get", "statefulset", "mysql", "-o", "jsonpath={.metadata.annotations}")
     killed(on, lambda: names.ANNOTATION_ROLLOUT in on.kubectl(*rollout), "upgrade", "mysql", "--cpu", "110m")
 
@@ -269,11 +268,6 @@ OF_THE_CLUSTER = (
         _annotate(f"{names.ANNOTATION_APPLYING}=scale"),
         _annotate(f"{names.ANNOTATION_APPLYING}-"),
     ),
-    Condition(
-        ("MysqlSecretsDiffer",),
-        lambda on: _app(on, "IDENTIFIED BY 'another' RETAIN CURRENT PASSWORD"),
-        _rotate_what_was_changed,
-    ),
     Condition(  # members that started before the rotation keep it open
         ("MysqlRotationOpen", "MysqlRolloutOpen"),
         _rotate_and_begin_a_rollout,
@@ -283,4 +277,9 @@ OF_THE_CLUSTER = (
     Condition(("MysqlBinlogLate",), _spoil_the_repository, _restore_the_repository),
     Condition(("MysqlBinlogGap",), _purge_what_is_not_stored, _must("backup create mysql --target local")),
     Condition(("MysqlNothingReports",), _must("stop mysql --yes"), _must("start mysql")),
+    Condition(  # the last: its end leaves a rotation open
+        ("MysqlSecretsDiffer",),
+        lambda on: _app(on, "IDENTIFIED BY 'another' RETAIN CURRENT PASSWORD"),
+        _rotate_what_was_changed,
+    ),
 )
