@@ -104,7 +104,7 @@ backup_schedule_timestamp_seconds When the schedule was created
 backup_max_age_seconds Age from which the schedule's owner calls it overdue
 binlog_shipped_until_timestamp_seconds Time to which stored binary logs reach
 binlog_receiver_failing 1 if the receiver of binary logs reports trouble
-binlog_gap 1 if binary logs were purged before they were stored
+binlog_gap 1 if no backup can be recovered to the present with the binary logs that are stored
 """
 HELP: Mapping[str, str] = {
     name: text for name, _, text in (line.partition(" ") for line in _TABLE.strip().splitlines())

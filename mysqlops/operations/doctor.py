@@ -13,14 +13,15 @@ from mysqlops.core import names
 from mysqlops.core.plan import Step
 from mysqlops.core.typed import Json
 from mysqlops.kube import manifests
+from mysqlops.kube.client import Client
 from mysqlops.objects import pods, render
 from mysqlops.operations import agents, carried, observe
 from mysqlops.operations.session import Session
-from mysqlops.planning import status, verdict
+from mysqlops.planning import status, storage, verdict
 from mysqlops.planning.checks import all as listed
-from mysqlops.planning.checks import answers
+from mysqlops.planning.checks import answers, volumes
 from mysqlops.planning.checks import fixes as planning
-from mysqlops.planning.checks.model import BUDGET, ROLE, TARGETS, Answer, Check, Facts, Finding
+from mysqlops.planning.checks.model import BUDGET, CLASSES, ROLE, TARGETS, VOLUMES, Answer, Check, Facts, Finding
 
 _ASK_SECONDS = 4.0
 _NEWER = {"binlogs", "flushes", "growth", "limits", "reach"}  # parts that agents of the first release do not know
@@ -70,12 +71,13 @@ def observe_all(session: Session, name: str, parts: Collection[str]) -> Facts:
     replicas = int(seen.stateful_set["spec"]["replicas"])
     running = [pod for pod, found in seen.pods.items() if _answers(found)] if parts else []
     unread: dict[str, str] = {pod: "its agent is not running" for pod in seen.pods if pod not in running}
-    reads: list[Callable[[], Any]] = [partial(client.find, kind, name) for kind in (BUDGET, ROLE)]
-    reads += [partial(_ask, session, pod, sorted(parts), replicas) for pod in running]
+    reads: dict[str, Callable[[], Any]] = {kind: partial(client.find, kind, name) for kind in (BUDGET, ROLE)}
+    reads |= {CLASSES: partial(client.list, CLASSES), VOLUMES: partial(_volumes, client, seen)}
+    reads |= {pod: partial(_ask, session, pod, sorted(parts), replicas) for pod in running}
     if seen.targets is None:
         unread[TARGETS] = "this user may not list Secrets"
-    replies = client.together([partial(_tried, read) for read in reads])
-    found = dict(zip((BUDGET, ROLE, *running), replies, strict=True))
+    replies = client.together([partial(_tried, read) for read in reads.values()])
+    found = dict(zip(reads, replies, strict=True))
     unread |= {source: str(one) for source, one in found.items() if isinstance(one, errors.MysqlopsError)}
     return Facts(
         seen=seen,
@@ -83,8 +85,17 @@ def observe_all(session: Session, name: str, parts: Collection[str]) -> Facts:
         answers={pod: found[pod] for pod in running if isinstance(found[pod], Answer)},
         objects={kind: found[kind] for kind in (BUDGET, ROLE) if kind not in unread},
         wanted=_wanted(name),
+        classes=() if CLASSES in unread else tuple(found[CLASSES]),
+        volumes={} if VOLUMES in unread else found[VOLUMES],
         unread=unread,
     )
+
+
+def _volumes(client: Client, seen: status.Observed) -> dict[str, Json]:
+    """Those that the members' claims are bound to, and that exist."""
+    bound = filter(None, map(volumes.volume_of, storage.in_use(seen).values()))
+    found = {volume: client.find(VOLUMES, volume) for volume in bound}
+    return {volume: one for volume, one in found.items() if one is not None}
 
 
 def fixes(session: Session, name: str, chosen: Sequence[Check]) -> list[Step]:

@@ -8,12 +8,9 @@ from functools import partial
 from mysqlops import errors
 from mysqlops.core import rights
 from mysqlops.core.spec import ClusterSpec
-from mysqlops.core.typed import Json
 from mysqlops.errors import Reason
 from mysqlops.kube.client import Client
-from mysqlops.objects import pods
-
-_DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
+from mysqlops.objects import pods, storage_class
 
 
 @dataclass(frozen=True)
@@ -96,15 +93,10 @@ def _check_storage_class(client: Client, spec: ClusterSpec) -> list[Reason]:
     if spec.storage_class is not None and spec.storage_class not in classes:
         text = f"--storage-class {spec.storage_class}: no such StorageClass; the cluster has: {listed}"
         return [Reason("unknown-storage-class", text, "kubectl get storageclass")]
-    defaults = [item for item in classes.values() if _is_default(item)]
-    if spec.storage_class is None and not defaults:
+    if spec.storage_class is None and storage_class.default_of(classes.values()) is None:
         text = f"no StorageClass is the default, and --storage-class was not given; the cluster has: {listed}"
         return [Reason("no-storage-class", text, "give --storage-class, or mark a StorageClass as the default")]
     return []
-
-
-def _is_default(storage_class: Json) -> bool:
-    return (storage_class["metadata"].get("annotations") or {}).get(_DEFAULT_CLASS) == "true"
 
 
 def _check_nodes(client: Client, spec: ClusterSpec) -> list[str]:

@@ -13,7 +13,7 @@ from mysqlops.core import names
 from mysqlops.core.plan import Step
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.core.typed import Json
-from mysqlops.objects import claims
+from mysqlops.objects import claims, storage_class
 from mysqlops.operations import configure, followers, observe, owned, remake, rollout, upgrade, waiting
 from mysqlops.operations.session import Session
 from mysqlops.planning import gate, status, verdict
@@ -36,7 +36,7 @@ def plan(session: Session, name: str, size: str, *, by_rebuild: bool) -> Change:
     seen = observe.cluster(session.client, name, session.clock)
     if by_rebuild:
         upgrade.check_whole(verdict.judge(seen), claims.GOING)  # left by a killed run
-    found = list(_in_use(seen).values())
+    found = list(planning.in_use(seen).values())
     planning.check_larger(running.spec.storage_size, found, size)
     steps = planning.steps(name, running.spec.storage_size, found, size, by_rebuild=by_rebuild)
     if by_rebuild and (reasons := gate.only_member(verdict.judge(seen), "--by-rebuild would delete its data")):
@@ -55,24 +55,14 @@ def _with_size(spec: ClusterSpec, size: str) -> ClusterSpec:
         raise errors.ConfigError(str(error).replace("--storage-size", "--size")) from error
 
 
-def _in_use(seen: status.Observed) -> dict[str, Json]:
-    """Claims of the cluster's members, without those that scaling down left."""
-    wanted = range(int(seen.stateful_set["spec"]["replicas"]))
-    return {
-        name: claim
-        for ordinal in wanted
-        if (claim := seen.claims.get(name := claims.of(seen.stateful_set, ordinal))) is not None
-    }
-
-
 def _expandable(session: Session, claims: list[Json]) -> dict[str, bool | None]:
     """Class -> whether it can expand; None if the user may not read it."""
     found: dict[str, bool | None] = {}
     for claim in claims:
         name = claim["spec"].get("storageClassName") or ""
         try:
-            storage_class = session.client.find("StorageClass", name) if name else None
-            found[name] = bool((storage_class or {}).get("allowVolumeExpansion"))
+            one = session.client.find("StorageClass", name) if name else None
+            found[name] = one is not None and storage_class.can_expand(one)
         except errors.Forbidden:
             found[name] = None
     return found
@@ -91,7 +81,7 @@ def execute(session: Session, name: str, change: Change) -> None:
 
 
 def _grow_claims(session: Session, name: str, size: str) -> None:
-    for claim in _in_use(observe.cluster(session.client, name, session.clock)).values():
+    for claim in planning.in_use(observe.cluster(session.client, name, session.clock)).values():
         if planning.is_smaller(claim, size):
             session.progress.say(f"growing {claim['metadata']['name']}")
             change = {"spec": {"resources": {"requests": {"storage": size}}}}
@@ -100,7 +90,7 @@ def _grow_claims(session: Session, name: str, size: str) -> None:
 
 
 def _still_small(session: Session, name: str, size: str) -> waiting.Pending | None:
-    claims = _in_use(observe.cluster(session.client, name, session.clock)).values()
+    claims = planning.in_use(observe.cluster(session.client, name, session.clock)).values()
     for claim in claims:
         if why := planning.infeasible_because(claim):
             hint = f"mysqlops storage resize {name} --size {size} --by-rebuild, or ask the storage's administrator"
@@ -120,7 +110,7 @@ def _rebuild(session: Session, name: str, size: str) -> None:
     """Replicas first, the primary last: each gets a new claim of the new size and copies its data from the group."""
 
     def small(seen: status.Observed) -> Collection[str]:
-        claims = {names.pod_of_claim(claim): found for claim, found in _in_use(seen).items()}
+        claims = {names.pod_of_claim(claim): found for claim, found in planning.in_use(seen).items()}
         return [pod for pod, found in claims.items() if planning.is_smaller(found, size)]
 
     try:

@@ -10,9 +10,20 @@ from mysqlops.core.plan import Step
 from mysqlops.core.typed import Json
 from mysqlops.errors import Reason, Refused
 from mysqlops.objects import claims
+from mysqlops.planning import status
 
 # Of what the API server adds to an object, what must not go into a new one.
 _KEPT_METADATA = ("name", "namespace", "labels", "annotations")
+
+
+def in_use(seen: status.Observed) -> dict[str, Json]:
+    """Claims of the cluster's members, without those that scaling down left."""
+    wanted = range(int(seen.stateful_set["spec"]["replicas"]))
+    return {
+        name: claim
+        for ordinal in wanted
+        if (claim := seen.claims.get(name := claims.of(seen.stateful_set, ordinal))) is not None
+    }
 
 
 def requested(claim: Json) -> str:

@@ -116,6 +116,11 @@ class Namespace:
         words = ("logs", pod, "-c", "agent")
         return self.kubectl(*words, "--previous", check=False) + self.kubectl(*words)
 
+    def restarts(self, pod: str, container: str) -> int:
+        """How often kubelet started the container again."""
+        statuses = json.loads(self.kubectl("get", "pod", pod, "-o", "json"))["status"]["containerStatuses"]
+        return next(int(one["restartCount"]) for one in statuses if one["name"] == container)
+
     def broken_agents(self) -> list[str]:
         """The pods whose agent ended by an error of its own, or for memory, and what it printed last."""
         found = []
@@ -191,7 +196,10 @@ class Namespace:
             last = self.mysqlops("status", name, "-o", "json")
             return last.code == 0
 
-        eventually(is_healthy, f"{name} healthy", seconds)
+        try:
+            eventually(is_healthy, f"{name} healthy", seconds)
+        except AssertionError as error:
+            raise AssertionError(f"{error}; {last.out[-3000:]}{last.err[-500:]}") from None
         found: dict[str, Any] = last.json()
         return found
 

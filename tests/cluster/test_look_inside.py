@@ -167,18 +167,14 @@ def test_a_deleted_budget_is_made_again_by_an_owner(cluster: Namespace) -> None:
 def test_many_who_look_at_once_do_not_end_the_agent(cluster: Namespace) -> None:
     """Seven ended an agent of 128 MiB for memory. Those for whom there is no place hear so."""
 
-    def restarts() -> int:
-        statuses = json.loads(cluster.kubectl("get", "pod", "mysql-0", "-o", "json"))["status"]["containerStatuses"]
-        return next(int(one["restartCount"]) for one in statuses if one["name"] == "agent")
-
     def look(_: int) -> int:
         inside = ("exec", "mysql-0", "-c", "agent", "--", "python3", "/agent/agent.pyz", "top")
         return run("kubectl", f"--kubeconfig={KUBECONFIG}", "-n", cluster.name, *inside, timeout=120).code
 
-    before = restarts()
+    before = cluster.restarts("mysql-0", "agent")
     for _ in range(3):
         with ThreadPoolExecutor(9) as pool:
             codes = list(pool.map(look, range(9)))
         assert set(codes) <= {0, PodBusy.exit_code}, codes
         assert codes.count(0) >= 3, codes
-    assert restarts() == before
+    assert cluster.restarts("mysql-0", "agent") == before

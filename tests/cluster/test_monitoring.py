@@ -72,6 +72,25 @@ def test_every_query_of_the_dashboard_is_answered(watched: Namespace) -> None:
     assert [query for query in empty if not re.search(r"backup|binlog|clone|time_to_full|errors_total", query)] == []
 
 
+def test_a_switchover_is_counted_by_how_long_it_took(watched: Namespace) -> None:
+    """By the member that was the primary, and the promotion by the one that is."""
+    before = watched.status()["primary"]
+    watched.must("switchover", "mysql")
+    now = watched.status()["primary"]
+    counted = [_counted(watched, *one) for one in (("switchover", before), ("promotion", now), ("label_move", ".*"))]
+    print(counted)
+    assert all(0 < seconds <= 30 for seconds in counted)
+
+
+def _counted(watched: Namespace, what: str, member: str) -> float:
+    """The median of a histogram that the member has counted something in."""
+    name = f"mysqlops_{what}_duration_seconds"
+    count = f'{name}_count{{member=~"{member}"}} > 0'
+    eventually(lambda: bool(prometheus.ask(watched, count)), f"{name} was counted", 60)
+    (found,) = prometheus.ask(watched, f"histogram_quantile(0.5, sum by (le) ({name}_bucket))")
+    return float(found["value"][1])
+
+
 def test_a_text_of_an_agent_is_valid_and_holds_no_secret(watched: Namespace) -> None:
     program = "import urllib.request as u; print(u.urlopen('http://localhost:8306/metrics').read().decode(), end='')"
     text = watched.kubectl("exec", "mysql-0", "-c", "agent", "--", "python3", "-c", program)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 
-from mysqlops.planning.checks import machines, placement, servers
-from mysqlops.planning.checks.model import BUDGET, ROLE, TARGETS, Check
+from mysqlops.planning.checks import machines, placement, servers, volumes
+from mysqlops.planning.checks.model import BUDGET, CLASSES, ROLE, TARGETS, VOLUMES, Check
 
 SERVICE = (
     Check(
@@ -96,6 +96,20 @@ DATA = (
         "each commit waits for it, on every member that is in the majority",
         judge=machines.flushes,
         parts=("flushes",),
+    ),
+    Check(
+        "storage-class",
+        "the volumes' StorageClass exists, and lets them grow",
+        "a new member's claim would wait without end, and a full volume could only be replaced",
+        judge=volumes.classes,
+        needs=(CLASSES,),
+    ),
+    Check(
+        "volumes",
+        "volumes outlive their claims, or backups do, and pods can follow them",
+        "who deletes a claim or the namespace deletes what is left of the data",
+        judge=volumes.volumes,
+        needs=(CLASSES, VOLUMES),
     ),
     Check(
         "tables",

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from mysqlops.core import counting, instant, names, quantity, setting_secrets
 from mysqlops.errors import ConfigError
-from mysqlops.objects import pods
+from mysqlops.objects import pods, storage_class
 from mysqlops.planning import settings
 from mysqlops.planning.checks.model import Facts, Found
 
@@ -81,7 +81,7 @@ def flushes(facts: Facts) -> list[Found]:
             if count >= ENOUGH_FLUSHES and microseconds >= SLOW_MICROSECONDS:
                 what = "binary log" if event == _BINLOG else "redo log"
                 seen = f"a flush of the {what} took {microseconds / 1000:.0f} ms on average of {count} since its start"
-                fix = "look at the node's disk (iostat -x); a faster StorageClass: `mysqlops explain move`"
+                fix = f"look at the node's disk (iostat -x); for a faster StorageClass, {storage_class.ANOTHER}"
                 found.append((f"the volume of {pod} is slow", seen, fix))
     return found
 

@@ -11,6 +11,7 @@ from mysqlops.planning import status
 
 TARGETS = "Secrets of targets"  # unread if this user may not list them
 BUDGET, ROLE, SERVERS = "PodDisruptionBudget", "Role", "servers"  # what a check needs beyond what `status` reads
+CLASSES, VOLUMES = "StorageClass", "PersistentVolume"  # of the whole Kubernetes cluster: few may read them
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,8 @@ class Facts:
     answers: Mapping[str, Answer] = field(default_factory=dict)
     objects: Mapping[str, Json | None] = field(default_factory=dict)  # BUDGET, ROLE: the object, None: it is missing
     wanted: Mapping[str, Json] = field(default_factory=dict)  # the same as this release makes them
+    classes: tuple[Json, ...] = ()  # CLASSES: all of them
+    volumes: Mapping[str, Json] = field(default_factory=dict)  # VOLUMES: those of members' claims that exist
     unread: Mapping[str, str] = field(default_factory=dict)
 
     @property

@@ -17,7 +17,7 @@ from mysqlops.core import names, rehearsal
 from mysqlops.operations import carried, doctor, observe
 from mysqlops.planning import verdict
 from mysqlops.planning.checks import answers, fixes
-from mysqlops.planning.checks.model import BUDGET, ROLE, Answer, Facts
+from mysqlops.planning.checks.model import BUDGET, CLASSES, ROLE, VOLUMES, Answer, Facts
 from mysqlops.planning.status import Condition, Observed
 from tests.unit.clusters import CLAIMS, GROUP, HEALTHY, LEASE, NOW, pod
 from tests.unit.fakes.cluster import NAME, Cluster
@@ -49,6 +49,11 @@ SANE: dict[str, Any] = {
     "binlogs": {"bytes": 1 << 20},
     "group": [["u", f"{one}.mysql.db.svc", "ONLINE", "PRIMARY", "9.7.4"] for one in MEMBERS],
 }
+DEFAULT_CLASS = {
+    "metadata": {"name": "fast", "annotations": {"storageclass.kubernetes.io/is-default-class": "true"}},
+    "allowVolumeExpansion": True,
+    "volumeBindingMode": "WaitForFirstConsumer",
+}
 ROLE_FOUND = doctor._wanted("mysql")[ROLE]
 
 
@@ -67,7 +72,7 @@ def _facts(seen: Observed | None = None, **parts: Any) -> Facts:
     seen = seen or _observed()
     told = {one: Answer(AT, AT + 1, {**SANE, **(parts if one == "mysql-1" else {})}) for one in MEMBERS}
     wanted = doctor._wanted("mysql")
-    return Facts(seen, verdict.judge(seen), told, dict(wanted), wanted)
+    return Facts(seen, verdict.judge(seen), told, dict(wanted), wanted, classes=(DEFAULT_CLASS,))
 
 
 def _found(facts: Facts, check: str) -> Sequence[str]:
@@ -382,3 +387,33 @@ def test_a_target_that_is_gone_is_a_finding_and_one_that_nobody_may_read_is_unch
     assert found()[0][0] == "CronJob mysql-backup uses target local; the namespace has none"
     monkeypatch.setattr(observe, "targets", lambda _: None)
     assert found() == ([], {"targets": "Secrets of targets: this user may not list Secrets"})
+
+
+def test_volumes_and_classes_are_read_with_the_callers_rights(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What only an administrator of all of Kubernetes may read is unchecked for others."""
+    cluster = world(monkeypatch, tmp_path)
+    chosen = [CHECKS["storage-class"], CHECKS["volumes"]]
+    cluster.store.objects["PersistentVolumeClaim", f"data-{NAME}-1"]["spec"]["volumeName"] = "pv-1"
+    cluster.store.put(
+        {"kind": VOLUMES, "metadata": {"name": "pv-1"}, "spec": {"persistentVolumeReclaimPolicy": "Delete"}}
+    )
+    report = doctor.examine(cluster.session(), NAME, chosen)
+    (found,) = report.findings
+    assert (report.unchecked, found.check) == ({}, "volumes")
+    assert found.evidence.startswith("PersistentVolume pv-1: reclaim policy Delete; the scheduled backups are on claim")
+    session = cluster.session()
+    find, listed = session.client.find, session.client.list
+
+    def refuse(read: Any) -> Any:
+        def reading(kind: str, *words: str) -> Any:
+            if kind in (CLASSES, VOLUMES):
+                raise errors.Forbidden(f"you may not read {kind}")
+            return read(kind, *words)
+
+        return reading
+
+    session.client.find, session.client.list = refuse(find), refuse(listed)  # type: ignore[method-assign]
+    report = doctor.examine(session, NAME, chosen)
+    assert report.findings == ()
+    assert report.unchecked["storage-class"] == "StorageClass: you may not read StorageClass"
+    assert report.unchecked["volumes"].endswith("PersistentVolume: you may not read PersistentVolume")
