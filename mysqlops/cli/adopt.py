@@ -9,7 +9,7 @@ import click
 
 from mysqlops import errors
 from mysqlops.cli import options, output
-from mysqlops.cli.context import Run
+from mysqlops.cli.context import Question, Run
 from mysqlops.core import adoption, counting
 
 if TYPE_CHECKING:
@@ -99,13 +99,9 @@ def adopt(
         operations.abort(session, name, chosen)
         return None
 
-    if dry_run:
-        what = "let the source accept writes again" if abort else f"copy {source} into {name}"
-        run.rehearse(act, what)
-        return
-    run.confirm(_what(name, source, finish=finish, abort=abort))
-    with run.changing() as session:
-        done = act(session)
+    what = "let the source accept writes again" if abort else f"copy {source} into {name}"
+    question = Question(_what(name, source, finish=finish, abort=abort))
+    done = run.do(act, what, dry_run=dry_run, question=question)
     if done is None:
         text = f"{source} accepts writes again; the copy stays in {name} until another run replaces it"
         output.result({"from": source}, run.form, text)

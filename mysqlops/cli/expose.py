@@ -80,13 +80,11 @@ def expose(
         node_port=node_port or 0,
         annotations=dict(map(_pair, notes)),
     ).check(run.name)
-    if dry_run:
-        run.rehearse(
-            lambda session: operations.expose(session, run.name, request, wait=wait), f"open Service {service}"
-        )
-        return
-    with run.changing() as session:
-        found = operations.expose(session, run.name, request, wait=wait)
+    found = run.do(
+        lambda session: operations.expose(session, run.name, request, wait=wait),
+        f"open Service {service}",
+        dry_run=dry_run,
+    )
     text = f"Service {service} leads to the {request.role} of {run.name}: {', '.join(found) or 'no address yet'}"
     output.result({"service": service, "addresses": found, "waited": wait}, run.form, text)
 

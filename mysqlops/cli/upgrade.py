@@ -124,9 +124,5 @@ def _go_on(run: Run, way: str, limits: Limits, *, dry_run: bool) -> None:
         "rollback": (upgrade.roll_back, "roll the open rollout back", "rolled back"),
         "forward": (upgrade.go_forward, "let the open rollout go forward again", "rolled out"),
     }[way]
-    if dry_run:
-        run.rehearse(lambda session: act(session, run.name, limits), what)
-        return
-    with run.changing() as session:
-        replaced = act(session, run.name, limits)
+    replaced = run.do(lambda session: act(session, run.name, limits), what, dry_run=dry_run)
     output.result({"replaced": replaced}, run.form, f"{done}: replaced {', '.join(replaced) or 'no pod'}")

@@ -88,27 +88,24 @@ def create(
         text = "--no-wait: not with --all-members or --method snapshot, which are more than one Job"
         raise errors.ConfigError(text, hint="mysqlops backup schedule set: a schedule needs no command")
 
-    def asked(session: Session) -> operations.Request:
+    def act(session: Session) -> Sequence[backup.Backup] | str:
         check = backup.NONE if no_check else backup.CHECKSUM
-        return operations.Request(targets.find(session.client, target), member, method, check, rate_mib, policy)
-
-    def act(session: Session) -> Sequence[backup.Backup]:
-        request = asked(session)
+        place = targets.find(session.client, target)
+        request = operations.Request(place, member, method, check, rate_mib, policy)
+        if not wait:
+            return jobs.begin(session, operations.job_of(session, run.name, request))
         as_snapshot: operations.Make = partial(snapshot.create, snapshot_class=snapshot_class)
         make = as_snapshot if method == backup.SNAPSHOT else operations.create
         if all_members:
             return operations.create_of_all(session, run.name, request, make)
         return [make(session, run.name, request)]
 
-    if dry_run:
-        run.rehearse(act, f"back up {'every member of ' if all_members else ''}{run.name}")
-        return
-    with run.reading() as session:
-        if wait:
-            _show(run, act(session), is_list=all_members)
-            return
-        job = jobs.begin(session, operations.job_of(session, run.name, asked(session)))
-    output.result({"job": job, "waited": wait}, run.form, f"Job {job} backs up {run.name}")
+    what = f"back up {'every member of ' if all_members else ''}{run.name}"
+    done = run.do(act, what, dry_run=dry_run, locks=False)
+    if isinstance(done, str):
+        output.result({"job": done, "waited": wait}, run.form, f"Job {done} backs up {run.name}")
+    else:
+        _show(run, done, is_list=all_members)
 
 
 def _check_method(method: str, snapshot_class: str, *, limits: bool, no_check: bool) -> None:

@@ -65,11 +65,7 @@ def set(
 
     name = run.name
     request = Request(cron, verify_cron, target or "", member, rate_mib, policy, int(max_age), int(verify_max_age))
-    if dry_run:
-        run.rehearse(lambda session: schedule.put(session, name, request), f"back {name} up at {cron} UTC")
-        return
-    with run.changing() as session:
-        schedule.put(session, name, request)
+    run.do(lambda session: schedule.put(session, name, request), f"back {name} up at {cron} UTC", dry_run=dry_run)
     output.result(
         {"cluster": name, "cron": cron, "verify_cron": verify_cron}, run.form, f"{name} is backed up at {cron} UTC"
     )

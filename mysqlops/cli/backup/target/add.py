@@ -69,9 +69,12 @@ def add(
     )
     targets_of.check_transport(wanted.repository, accepted=insecure_http)
     request = targets.Request(wanted, credentials, password)
-    made = run.do(lambda session: targets.add(session, request), f"add target {name}: {wanted.place}", dry_run=dry_run)
-    if made is None:
-        return
+    made = run.do(
+        lambda session: targets.add(session, request),
+        f"add target {name}: {wanted.place}",
+        dry_run=dry_run,
+        locks=False,
+    )
     lines = [f"target {name}: {wanted.place} " + ("has a new repository" if made else "holds a repository already")]
     if made and password is None:
         lines.append(f"keep its password outside this cluster: kubectl get secret {wanted.secret} -o yaml")
