@@ -49,8 +49,26 @@ class Keys:
         return next((key for key in (own, *self.trusted) if facts.is_sealed_with(snapshot, key)), "")
 
 
+class Owned:
+    """An entry of a repository belongs to one cluster, and to one history of it."""
+
+    cluster: str
+    namespace: str
+    origin: str
+    group: str
+
+    @property
+    def owner(self) -> Owner:
+        return self.origin, self.cluster, self.namespace
+
+    @property
+    def history(self) -> tuple[Owner, str]:
+        """A cluster, and the name under which it counted transactions (core/timeline.py)."""
+        return self.owner, self.group
+
+
 @dataclass(frozen=True)
-class Backup:
+class Backup(Owned):
     """One backup as its Job recorded it; times are UTC, ISO 8601, sizes bytes, durations seconds."""
 
     id: str
@@ -89,15 +107,6 @@ class Backup:
     def level(self) -> str:
         """How far it is verified: FAILED, RESTORED, CHECKSUM or NONE."""
         return self.checked if self.verified is None else RESTORED if self.verified.ok else FAILED
-
-    @property
-    def owner(self) -> Owner:
-        return self.origin, self.cluster, self.namespace
-
-    @property
-    def history(self) -> tuple[Owner, str]:
-        """A cluster, and the name under which it counted transactions (core/timeline.py)."""
-        return self.owner, self.group
 
     @property
     def where(self) -> str:

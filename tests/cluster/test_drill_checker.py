@@ -31,8 +31,7 @@ MEMBERS = ["mysql-0", "mysql-1", "mysql-2"]
 def cluster(namespace: Namespace, request: pytest.FixtureRequest) -> Namespace:
     if "/state/lab/" not in KUBECONFIG:
         missing(request.config, "lab", "to sabotage members takes the lab's nodes: scripts/lab up")
-    done = namespace.mysqlops("deploy", "mysql", *SMALL)
-    assert done.code == 0, done.err
+    namespace.must("deploy", "mysql", *SMALL)
     return namespace
 
 

@@ -35,8 +35,7 @@ _OF_NODES = [name for name in _NAMES if FAULTS[name].about.needs != NAMESPACE]
 def cluster(namespace: Namespace, request: pytest.FixtureRequest) -> Namespace:
     if "/state/lab/" not in KUBECONFIG:
         missing(request.config, "lab", "faults of nodes need the lab itself: scripts/lab up")
-    done = namespace.mysqlops("deploy", "mysql", *SMALL)
-    assert done.code == 0, done.err
+    namespace.must("deploy", "mysql", *SMALL)
     return namespace
 
 

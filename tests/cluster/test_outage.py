@@ -20,8 +20,7 @@ MEMBERS = ["mysql-0", "mysql-1", "mysql-2"]
 
 @pytest.fixture(scope="module")
 def cluster(namespace: Namespace) -> Namespace:
-    done = namespace.mysqlops("deploy", "mysql", *SMALL)
-    assert done.code == 0, done.err
+    namespace.must("deploy", "mysql", *SMALL)
     namespace.sql(namespace.status()["primary"], "CREATE TABLE app.kept (id INT PRIMARY KEY, what TEXT)")
     return namespace
 

@@ -12,7 +12,6 @@ from mysqlops import errors
 from mysqlops.cli import options, output
 from mysqlops.cli.backup import show
 from mysqlops.cli.context import Run
-from mysqlops.cli.types import Rate
 from mysqlops.core.retention import Policy
 
 if TYPE_CHECKING:
@@ -33,14 +32,7 @@ if TYPE_CHECKING:
 )
 @click.option("--snapshot-class", metavar="NAME", default="", help="VolumeSnapshotClass (default: the driver's).")
 @click.option("--all-members", is_flag=True, help="Copy the volume of every member, one after another.")
-@click.option(
-    "--rate",
-    "rate_mib",
-    type=Rate(),
-    default=0,
-    metavar="RATE",
-    help="Limit of copy and upload per second, such as 50Mi.",
-)
+@options.rate
 @click.option("--no-check", is_flag=True, help="Store the copy without reading all its tables first.")
 @options.keep
 @options.dry_run()

@@ -6,7 +6,7 @@ import click
 
 from mysqlops.cli import options, output
 from mysqlops.cli.context import Run
-from mysqlops.cli.types import Duration, Rate
+from mysqlops.cli.types import Duration
 from mysqlops.core.retention import Policy
 
 
@@ -18,14 +18,7 @@ from mysqlops.core.retention import Policy
     "--verify-cron", default="0 5 * * 0", show_default=True, metavar="CRON", help="When to restore and compare."
 )
 @options.copied_member
-@click.option(
-    "--rate",
-    "rate_mib",
-    type=Rate(),
-    default=0,
-    metavar="RATE",
-    help="Limit of copy and upload per second, such as 50Mi.",
-)
+@options.rate
 @click.option(
     "--max-age", type=Duration(), default=0.0, help="Maximum age of the newest backup (default: two periods)."
 )
