@@ -57,7 +57,7 @@ class Loop:
         self._publisher = publisher.Publisher(around, self._log, clock, partial(secrets.look, self._log))
         self._starting = starting.Starting(server, around, clock)
         self.catching = catching_up.CatchingUp(own, server, self._log, clock)
-        self._obituary = obituary.Obituary(own, self._log, clock)
+        self._obituary = obituary.Obituary(own, around, self._log, clock)
         self._heartbeats = heartbeats.Heartbeats(own, self._log, clock)
         self._background = member.Background(clock)
         self._stop = clock.signal()

@@ -1,15 +1,18 @@
 """When the member's mysqld dies, asks the group to remove it: the others elect within a second or two, instead of
-suspecting it for five seconds first (planning/obituary.py, docs/adr/0037).
+suspecting it for five seconds first (planning/obituary.py, docs/adr/0037). The label of a primary goes at once to the
+member that the group will elect, before kubelet reports the dead container: kube-proxy applies one change a second.
 
 A thread that sleeps until the process ends. Whatever fails, the group's own suspicion removes the member as before.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from mysqlops import errors
-from mysqlops.agent import log, pod
+from mysqlops.agent import cluster_api, log, pod
 from mysqlops.clock import Clock
-from mysqlops.core import typed, view
+from mysqlops.core import names, typed, view
 from mysqlops.mysql import xcom
 from mysqlops.planning import obituary
 
@@ -17,18 +20,20 @@ _PAUSE_SECONDS = 1.0  # while there is no mysqld to watch
 _ASK_SECONDS, _ALL_SECONDS = 1.0, 3.0
 # Nothing is sent later than four seconds after the end, however long a peer or a name server keeps the thread.
 _ASKING_SECONDS = _ALL_SECONDS + _ASK_SECONDS + 1.0
+_LABEL_SECONDS = 1.5  # later, the others may have elected, and label by what they see
 _LOOKS, _LOOK_SECONDS = 5, 0.02  # the kernel closes a process's files one after the other
 
 
 class Obituary:
     """Watches one member's mysqld; never raises."""
 
-    def __init__(self, own: pod.Pod, logger: log.Log, clock: Clock) -> None:
-        self._pod, self._log, self._clock = own, logger, clock
+    def __init__(self, own: pod.Pod, around: cluster_api.ClusterApi, logger: log.Log, clock: Clock) -> None:
+        self._pod, self._around, self._log, self._clock = own, around, logger, clock
         self._over = clock.signal()
         self._last: tuple[view.ServerView | None, float] = (None, 0.0)
         self._asking_until = 0.0
         self._is_on = False
+        self._fenced: Collection[str] = ()
 
     def start(self) -> None:
         self._clock.start("obituary", self._run)
@@ -40,6 +45,7 @@ class Obituary:
     def saw(self, server: view.ServerView, at: float, record: view.GroupRecord | None) -> None:
         """mysqld answered. Called before the loop acts on that answer."""
         self._last, self._is_on = (server, at), obituary.is_on(record)
+        self._fenced = record.fenced if record else ()
 
     def is_asking(self) -> bool:
         """While true, this member must not join: a request might meet its next incarnation. Asked after `saw`: either
@@ -66,8 +72,13 @@ class Obituary:
             refused = self._is_refused()
             is_own = refused and self._pod.has_own_name()  # a planned stop asks no name server
             wanted = obituary.plan(last, at - seen_at, cluster=cluster, is_refused=refused, has_own_name=is_own)
-            outcome = f"asked nobody: {wanted.why}" if isinstance(wanted, obituary.Silence) else self._send(wanted, at)
-            self._log.say(f"mysqld has ended; {outcome}")
+            if isinstance(wanted, obituary.Silence):
+                self._log.say(f"mysqld has ended; asked nobody: {wanted.why}")
+                return
+            will_go, outcome = self._send(wanted, at)
+            self._log.say(f"mysqld has ended; asked the group to remove it: {outcome}")
+            if will_go and last is not None and self._clock.monotonic() <= at + _LABEL_SECONDS:
+                self._hand_on_label(obituary.next_primary(last, self._fenced, cluster))
         finally:
             self._asking_until = 0.0
 
@@ -78,9 +89,11 @@ class Obituary:
             self._clock.sleep(_LOOK_SECONDS)
         return False
 
-    def _send(self, wanted: obituary.Request, at: float) -> str:
-        """The first member that answers is enough; its answer only says whether it will propose the removal."""
-        outcomes = []
+    def _send(self, wanted: obituary.Request, at: float) -> tuple[bool, str]:
+        """Whether the group will remove it, and what happened. The first member that answers is enough; its answer only
+        says whether it will propose the removal."""
+        outcomes: list[str] = []
+        answer: xcom.Answer | None = None
         for witness in wanted.witnesses:
             if self._over.is_set() or self._clock.monotonic() > at + _ALL_SECONDS:
                 break
@@ -92,4 +105,17 @@ class Obituary:
             outcomes.append(f"{witness} answered {answer.name} after {self._clock.monotonic() - at:.2f} s")
             if answer in xcom.SETTLED:
                 break
-        return f"asked the group to remove it: {'; '.join(outcomes) or 'too late'}"
+        return answer is xcom.Answer.OK, "; ".join(outcomes) or "too late"
+
+    def _hand_on_label(self, to: str) -> None:
+        """The next one's first: kube-proxy must not find the Service empty (handover.py). Whoever is elected instead
+        corrects the labels as it always does, and so does the next one itself."""
+        if not to:
+            return
+        try:
+            self._around.label(to, names.ROLE_PRIMARY)
+            self._around.label(self._pod.me.pod, names.ROLE_NONE)
+        except errors.KubeError as error:
+            self._log.say(f"the label of the primary waits for the next one: {error}")
+        else:
+            self._log.say(f"gave the label of the primary to {to}")

@@ -7,6 +7,7 @@ and it does not while it asks. The proof: docs/adr/0037.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from mysqlops.core import names, version, view
@@ -66,6 +67,18 @@ def plan(
         return Silence(why)
     witnesses = tuple(member.pod for member in last.successors() if names.is_member(member.pod, cluster))
     return Request(last.group_name, witnesses) if witnesses else Silence("no other member was ONLINE")
+
+
+def next_primary(last: view.ServerView, fenced: Collection[str], cluster: str) -> str:
+    """The pod of the member that the group elects once it has removed this one; empty if it elects none, or may elect
+    one that is fenced. Of members with the same version and weight, it is the one with the lowest server_uuid (manual,
+    Group Replication, Single-Primary Mode). A wrong guess moves a label twice, and makes no primary."""
+    own = next((member for member in last.members if member.server_uuid == last.server_uuid), None)
+    if own is None or own.role != names.ROLE_PRIMARY:
+        return ""
+    elected = min(last.successors(), key=lambda one: one.server_uuid, default=None)
+    is_usable = elected is not None and elected.pod not in fenced and names.is_member(elected.pod, cluster)
+    return elected.pod if elected is not None and is_usable else ""
 
 
 def _why_nobody_decides(last: view.ServerView) -> str:

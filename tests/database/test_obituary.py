@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from unittest.mock import Mock
 
 import pytest
 
@@ -58,8 +59,8 @@ def group(template: Template) -> Iterator[Group]:
         yield made
 
 
-def _watch(dying: Member, others: list[Member]) -> obituary.Obituary:
-    acting = obituary.Obituary(_Own(dying, others), log.Log(_CLOCK), _CLOCK)
+def _watch(dying: Member, others: list[Member], around: Mock | None = None) -> obituary.Obituary:
+    acting = obituary.Obituary(_Own(dying, others), around or Mock(), log.Log(_CLOCK), _CLOCK)
     acting.start()
     acting.saw(dying.observe(), _CLOCK.monotonic(), _ON)
     return acting
@@ -75,7 +76,8 @@ def test_a_killed_primary_is_out_before_the_group_would_suspect_it(
     group: Group, capsys: pytest.CaptureFixture[str]
 ) -> None:
     dying, *others = group.members
-    acting = _watch(dying, others)
+    around = Mock()
+    acting = _watch(dying, others, around)
     began = time.monotonic()
     dying.kill()
     died = time.monotonic()
@@ -87,7 +89,11 @@ def test_a_killed_primary_is_out_before_the_group_would_suspect_it(
     assert "answered OK" in said, said
     assert out - began < _SOON_SECONDS, said
     others[0].await_members(*others)
-    assert names.ROLE_PRIMARY in [one.observe().role() for one in others]
+    elected = [one.name for one in others if one.observe().role() == names.ROLE_PRIMARY]
+    assert [call.args for call in around.label.call_args_list] == [
+        (*elected, names.ROLE_PRIMARY),
+        (dying.name, names.ROLE_NONE),
+    ], "the label went to the one that the group elects"
     _return(dying, group)
 
 

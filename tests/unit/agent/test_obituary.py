@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import socket
 import threading
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import cast
 from unittest.mock import Mock
 
@@ -216,7 +218,8 @@ class _Own:
         self.asked: list[str] = []
         self.was_asking: list[bool] = []
         self.clock = _Clock()
-        self.acting = acting.Obituary(cast("pod.Pod", self), log.Log(self.clock), self.clock)
+        self.around = Mock()
+        self.acting = acting.Obituary(cast("pod.Pod", self), self.around, log.Log(self.clock), self.clock)
         self.lives = [True]
         self.switch = "on"
 
@@ -242,8 +245,12 @@ class _Own:
             raise answer
         return answer
 
-    def die(self) -> None:
-        self.acting.saw(_THREE, self.clock.seconds, _switched(self.switch))
+    @property
+    def labelled(self) -> list[tuple[str, str]]:
+        return [call.args for call in self.around.label.call_args_list]
+
+    def die(self, seen: view.ServerView = _THREE, fenced: Mapping[str, str] = MappingProxyType({})) -> None:
+        self.acting.saw(seen, self.clock.seconds, replace(_switched(self.switch), fenced=fenced))
         self.acting._run()
         assert not self.acting.is_asking()
         assert all(self.was_asking), "the mark is set before the thread looks at anything"
@@ -269,7 +276,58 @@ def test_members_are_asked_in_turn_until_one_answers(
     own = _Own(*answers)
     own.die()
     assert own.asked == asked
-    assert capsys.readouterr().out.count("\n") == 1
+    said = capsys.readouterr().out
+    assert [line.partition("; ")[2].split(":")[0] for line in said.splitlines()][:1] == ["asked the group to remove it"]
+
+
+# --- the label
+_GIVEN = [("mysql-1", "primary"), ("mysql-0", "none")]
+
+
+def test_the_label_goes_to_the_next_primary_before_anybody_is_elected(capsys: pytest.CaptureFixture[str]) -> None:
+    own = _Own(_OK)
+    own.die()
+    assert own.labelled == _GIVEN
+    assert "gave the label of the primary to mysql-1" in capsys.readouterr().out
+
+
+def test_the_group_elects_the_lowest_server_uuid_whatever_the_ordinals_and_queues_are() -> None:
+    other = replace(_member(1), server_uuid="uuid-9", queue=0)
+    own = _Own(_OK)
+    own.die(_seen(_member(0, role="primary"), other, replace(_member(2), queue=7)))
+    assert own.labelled == [("mysql-2", "primary"), ("mysql-0", "none")]
+
+
+@pytest.mark.parametrize(
+    ("seen", "fenced"),
+    [
+        pytest.param(_seen(_member(0), _member(1, role="primary"), _member(2)), {}, id="the dead one was no primary"),
+        pytest.param(_THREE, {"mysql-1": "disk"}, id="who is elected is fenced, and hands over to another"),
+    ],
+)
+def test_the_label_stays_if_nobody_can_say_who_will_have_it(seen: view.ServerView, fenced: dict[str, str]) -> None:
+    own = _Own(_OK)
+    own.die(seen, fenced)
+    assert own.asked == ["mysql-1"]
+    assert own.labelled == []
+
+
+@pytest.mark.parametrize("answers", [[_FAIL], [_RETRY, _RETRY], [_AWAY, _OK]])
+def test_the_label_stays_unless_the_group_will_elect_at_once(
+    answers: list[xcom.Answer | errors.MysqlopsError],
+) -> None:
+    """A read-only member refuses writes with an error, the dead one's port at once. The last one agrees too late."""
+    own = _Own(*answers)
+    own.die()
+    assert own.labelled == []
+
+
+def test_without_the_api_server_the_label_waits(capsys: pytest.CaptureFixture[str]) -> None:
+    own = _Own(_OK)
+    own.around.label.side_effect = errors.Unreachable("away")
+    own.die()
+    assert own.labelled == _GIVEN[:1]
+    assert "waits for the next one: away" in capsys.readouterr().out
 
 
 def test_a_server_that_stopped_by_itself_is_asked_about_nowhere(capsys: pytest.CaptureFixture[str]) -> None:
