@@ -81,8 +81,10 @@ def adopt(
 
     \b
     Examples:
-      mysqlops adopt mysql --from old-mysql --password-secret old-mysql:MYSQL_ROOT_PASSWORD --ca old-ca --yes
-      mysqlops adopt mysql --from old-mysql --password-secret old-mysql:MYSQL_ROOT_PASSWORD --ca old-ca --finish --yes
+      mysqlops adopt mysql --from old-mysql --ca old-ca \\
+          --password-secret old-mysql:MYSQL_ROOT_PASSWORD --yes
+      mysqlops adopt mysql --from old-mysql --ca old-ca \\
+          --password-secret old-mysql:MYSQL_ROOT_PASSWORD --finish --yes
     """
     from mysqlops.objects.adopt import Request
     from mysqlops.operations import adopt as operations

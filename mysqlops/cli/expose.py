@@ -62,8 +62,10 @@ def expose(
 
     \b
     Examples:
-      mysqlops expose mysql mysql-outside --source-ranges 203.0.113.0/24 --hostname db.example.com
-      mysqlops expose mysql mysql-reads --type NodePort --role replica --source-ranges 10.0.0.0/8
+      mysqlops expose mysql mysql-outside \\
+          --source-ranges 203.0.113.0/24 --hostname db.example.com
+      mysqlops expose mysql mysql-reads \\
+          --type NodePort --role replica --source-ranges 10.0.0.0/8
     """
     from mysqlops.objects.exposed import Request
     from mysqlops.operations import expose as operations

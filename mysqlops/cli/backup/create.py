@@ -67,7 +67,7 @@ def create(
       mysqlops backup create mysql --all-members
       mysqlops backup create mysql --method snapshot
       mysqlops backup create mysql --method logical
-      mysqlops backup create mysql --target offsite --rate 50 --keep-daily 7 --keep-weekly 4
+      mysqlops backup create mysql --target offsite --rate 50Mi --keep-daily 7
     """
     from mysqlops.core import backup
     from mysqlops.operations import backup as operations

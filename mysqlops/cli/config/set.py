@@ -47,7 +47,8 @@ def set(
     \b
     Examples:
       mysqlops config set mysql max_connections=200 long_query_time=0.5
-      mysqlops config set mysql authentication_ldap_simple_bind_root_pwd=- < bind-password
+      mysqlops config set mysql \\
+          authentication_ldap_simple_bind_root_pwd=- < bind-password
       mysqlops config set mysql --unset long_query_time
       mysqlops config set mysql --revert
       mysqlops config set mysql --settle

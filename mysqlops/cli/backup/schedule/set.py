@@ -51,7 +51,7 @@ def set(
 
     \b
     Example:
-      mysqlops backup schedule set mysql --cron "0 3 * * *" --keep-daily 7 --keep-weekly 4
+      mysqlops backup schedule set mysql --cron "0 3 * * *" --keep-daily 7
     """
     from mysqlops.objects.schedule import Request
     from mysqlops.operations import schedule

@@ -60,7 +60,8 @@ def add(
     \b
     Examples:
       mysqlops backup target add local --claim backups
-      mysqlops backup target add offsite --s3 https://s3.example.com/backups --credentials s3-keys
+      mysqlops backup target add offsite \\
+          --s3 https://s3.example.com/backups --credentials s3-keys
     """
     from mysqlops.operations import targets
 
