@@ -1,4 +1,4 @@
-"""A bulk load: what it must not do to the members."""
+"""A bulk load of twice the members' memory ends no member."""
 
 from __future__ import annotations
 

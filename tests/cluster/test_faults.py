@@ -1,4 +1,4 @@
-"""Each fault once, with a ledger of what clients were told. Figures come from scripts/bench-faults, not from here.
+"""Each fault once, with a ledger of what clients were answered. Figures come from scripts/bench-faults.
 
 These need the lab's nodes: on another cluster they say so.
 """

@@ -1,4 +1,4 @@
-"""Rollouts of other images. Only one MySQL is to be had here: these wrap it, and say or do something else.
+"""Rollouts to other images. Only one MySQL is available here: the images wrap it, and report another version or fail.
 
 They are built and loaded into the lab's nodes: on another cluster they say so.
 """

@@ -1,4 +1,4 @@
-"""Full outages and members that are given up, on real mysqld: nothing acknowledged is lost but by a user's word
+"""Full outages and members that are given up, on real mysqld: nothing acknowledged is lost unless a user accepts it
 (findings S1, S2, S6, S11, S12, S13). In the order of this file."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What somebody did to a member by hand, on real mysqld: it is told, undone, or repaired (bugs 3, 15, 21, 26, 28)."""
+"""What somebody did to a member by hand, on real mysqld, is reported, undone or repaired (bugs 3, 15, 21, 26, 28)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `doctor` asks a server, on a real one: every part answers, in the form that the checks read."""
+"""The queries of `doctor`, on a real server: every part answers, in the form that the checks read."""
 
 from __future__ import annotations
 

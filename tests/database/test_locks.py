@@ -1,6 +1,6 @@
 """Which sessions are in the way of a hand-over, on a real server: what `switchover` names before it begins (bug 15).
 
-That the hand-over stands still for just these was tried on the lab (MySQL 9.7.4, with a writer that waits for
+That the hand-over waits for just these was tried on the lab (MySQL 9.7.4, with a writer that waits for
 the lock), and that KILL does not end one that has begun: tests/cluster/test_repair.py has the case.
 """
 

@@ -1,4 +1,4 @@
-"""What the code believes of MySQL, asked of MySQL."""
+"""Facts about MySQL on which the code relies, each asked of a real server."""
 
 from __future__ import annotations
 

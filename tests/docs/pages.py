@@ -10,7 +10,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
-PAGES = [*sorted(ROOT.glob("*.md")), *sorted(DOCS.rglob("*.md")), ROOT / "scripts" / "labkit" / "README.md"]
+PAGES = [
+    *sorted(ROOT.glob("*.md")),
+    *sorted(DOCS.rglob("*.md")),
+    *(ROOT / folder / "README.md" for folder in ("scripts/labkit", "tests")),
+]
 GENERATED = {DOCS / "reference" / "cli.md", DOCS / "reference" / "rbac.md"}
 
 
