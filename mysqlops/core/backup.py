@@ -11,12 +11,10 @@ from typing import Any
 
 from mysqlops.core import facts, gtid, names, quantity, typed
 from mysqlops.core.gtid import GtidSet
+from mysqlops.core.owner import Owned
 from mysqlops.core.typed import Json
 from mysqlops.errors import ConfigError, StorageError
 
-# A cluster: its origin, name and namespace. An entry's seal was made with the key of the cluster that it names, so its
-# origin alone, or its id, says nothing about whose it is.
-Owner = tuple[str, str, str]
 BACKUP, VERIFICATION, BINDING = "backup", "verification", "binding"
 NONE, CHECKSUM, RESTORED, FAILED = "none", "checksum", "restored", "failed"
 ARCHIVE, SNAPSHOT, LOGICAL = "archive", "snapshot", "logical"
@@ -47,24 +45,6 @@ class Keys:
         """The key that made the seal of that cluster's entry; empty if no known key did."""
         own = self.keys.get(cluster, "") if namespace == self.namespace else ""
         return next((key for key in (own, *self.trusted) if facts.is_sealed_with(snapshot, key)), "")
-
-
-class Owned:
-    """An entry of a repository belongs to one cluster, and to one history of it."""
-
-    cluster: str
-    namespace: str
-    origin: str
-    group: str
-
-    @property
-    def owner(self) -> Owner:
-        return self.origin, self.cluster, self.namespace
-
-    @property
-    def history(self) -> tuple[Owner, str]:
-        """A cluster, and the name under which it counted transactions (core/timeline.py)."""
-        return self.owner, self.group
 
 
 @dataclass(frozen=True)

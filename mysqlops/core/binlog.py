@@ -17,8 +17,9 @@ from datetime import UTC, datetime
 from functools import cached_property
 
 from mysqlops.core import facts, gtid, instant, names, typed
-from mysqlops.core.backup import FACTS, FAILED, SIGNED, UNSIGNED, Backup, Keys, Owned, Owner
+from mysqlops.core.backup import FACTS, FAILED, SIGNED, UNSIGNED, Backup, Keys
 from mysqlops.core.gtid import GtidSet
+from mysqlops.core.owner import Owned, Owner
 from mysqlops.core.typed import Json
 
 CHUNK = "binlog"
