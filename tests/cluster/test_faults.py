@@ -15,8 +15,7 @@ from mysqlops.drill.ledger import journal
 from mysqlops.drill.model import NAMESPACE, TARGET
 from mysqlops.drill.plan import choice
 from mysqlops.drill.reach import lab
-from tests.cluster.conftest import KUBECONFIG, SMALL, Namespace, eventually
-from tests.conftest import missing
+from tests.cluster.conftest import SMALL, Namespace, eventually, must_be_the_lab
 from tests.faults import ledger
 
 pytestmark = pytest.mark.alone
@@ -33,8 +32,7 @@ _OF_NODES = [name for name in _NAMES if FAULTS[name].about.needs != NAMESPACE]
 
 @pytest.fixture(scope="module")
 def cluster(namespace: Namespace, request: pytest.FixtureRequest) -> Namespace:
-    if "/state/lab/" not in KUBECONFIG:
-        missing(request.config, "lab", "faults of nodes need the lab itself: scripts/lab up")
+    must_be_the_lab(request.config, "faults of nodes need the lab itself: scripts/lab up")
     namespace.must("deploy", "mysql", *SMALL)
     return namespace
 
