@@ -69,7 +69,10 @@ class Channel:
             raise OSError("the peer speaks another version of the protocol, so it was not asked")
 
     def addresses(self, group_name: str) -> tuple[str, ...]:
-        return _understood(xcom.addresses(self._ask(xcom.listing(group_name)), group_name))
+        reply = self._ask(xcom.listing(group_name))
+        if not xcom.is_of_group(reply, group_name):
+            raise OSError("the peer is in another group, or its reply is not understood")
+        return _understood(xcom.addresses(reply, group_name))
 
     def remove(self, group_name: str, address: str) -> xcom.Answer:
         return _understood(xcom.answer(self._ask(xcom.removal(group_name, address))))

@@ -111,11 +111,17 @@ def addresses(body: bytes, group_name: str) -> tuple[str, ...] | None:
     """What the reply to `listing` lists; None if it is not such a reply, whole and nothing else, of that group."""
     if (reply := _reply(body)) is None or len(body) < _REPLY_BYTES + _LISTED.size:
         return None
-    before, after = reply
+    _, after = reply
     kind, _, preferred, count = _LISTED.unpack_from(body, _REPLY_BYTES)
-    if before[_GROUP] != group_hash(group_name) or after[_ANSWER] or after[_DATA] != 1 or kind or preferred:
+    if not is_of_group(body, group_name) or after[_ANSWER] or after[_DATA] != 1 or kind or preferred:
         return None
     return _strings(body[_REPLY_BYTES + _LISTED.size :], count)
+
+
+def is_of_group(body: bytes, group_name: str) -> bool:
+    """Whether who replied to `listing` is in that group: a member of another one lists its own."""
+    reply = _reply(body)
+    return reply is not None and reply[0][_GROUP] == group_hash(group_name)
 
 
 def _reply(body: bytes) -> tuple[tuple[int, ...], tuple[int, ...]] | None:

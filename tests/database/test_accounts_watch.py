@@ -24,18 +24,18 @@ class Pod(pod.Pod):
 
     def __init__(self, member: Member, others: tuple[Member, ...] = ()) -> None:
         super().__init__(settings.Settings("mysql", "db", member.name, member.name))
-        self._member = member
+        self.member = member
         self._members = {one.host: one for one in (member, *others)}
         self.memory = dict(PASSWORDS)
 
     def server(self) -> connect.Server:
-        return self._member.login(names.USER_ADMIN, PASSWORDS[names.KEY_ADMIN_PASSWORD])
+        return self.member.login(names.USER_ADMIN, PASSWORDS[names.KEY_ADMIN_PASSWORD])
 
     def server_as_root(self) -> connect.Server:
-        return self._member.login("root", PASSWORDS[names.KEY_ROOT_PASSWORD])
+        return self.member.login("root", PASSWORDS[names.KEY_ROOT_PASSWORD])
 
     def accepts(self, one: accounts.Account, password: str, host: str = "") -> bool:
-        member = self._members[host or self._member.host]
+        member = self._members[host or self.member.host]
         try:
             if one.host == "localhost":
                 member.login(one.user, password).close()
@@ -73,9 +73,9 @@ def group(template: Template) -> Iterator[Group]:
 
 
 def _noting(watch: accounts_watch.AccountsWatch) -> view.GroupRecord:
-    """A Lease that notes the group that the watch's server is in."""
-    with watch._pod.server() as server:
-        incarnation = groups.incarnation(group_replication.observe(server).view_id)
+    """A Lease that notes the group that the watch's server is in, whether its agent can log in or not."""
+    assert isinstance(watch._pod, Pod)
+    incarnation = groups.incarnation(watch._pod.member.observe().view_id)
     return view.GroupRecord(None, None, 0.0, note=groups.Note(incarnation=incarnation))
 
 
@@ -101,7 +101,7 @@ def test_what_somebody_dropped_comes_back_on_every_member_and_users_own_is_named
     primary.query(f"DROP USER {', '.join(map(str, accounts.OURS))}", "DROP TABLE mysqlops.probe")
     replica.await_executed(primary.observe().executed)
     assert _look(idle) == [], "only the primary writes"
-    assert [text.partition(" ")[0] for text in _look(watch)] == [one.user for one in accounts.OURS] + ["made"]
+    assert [text.partition(" ")[0] for text in _look(watch)] == [one.user for one in accounts.OURS] + ["recreated"]
     replica.await_executed(primary.observe().executed)
     assert _accepted(own) == _accepted(other) == [True] * 3
 

@@ -59,6 +59,15 @@ def group(template: Template) -> Iterator[Group]:
         yield made
 
 
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a starved machine a member needs seconds to answer: what is tested is whether it does."""
+    monkeypatch.setattr(obituary, "_ASK_SECONDS", 5.0)
+    monkeypatch.setattr(obituary, "_ALL_SECONDS", 10.0)
+    monkeypatch.setattr(obituary, "_ASKING_SECONDS", 16.0)
+    monkeypatch.setattr(obituary, "_LABEL_SECONDS", 15.0)
+
+
 def _watch(dying: Member, others: list[Member], around: Mock | None = None) -> obituary.Obituary:
     acting = obituary.Obituary(_Own(dying, others), around or Mock(), log.Log(_CLOCK), _CLOCK)
     acting.start()

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from itertools import combinations
 from typing import TYPE_CHECKING
 
+from mysqlops import errors
 from mysqlops.mysql.xcom import Answer
 from tests.simulation.scheduler import Gap
 from tests.simulation.volume import Gtid
@@ -164,7 +165,7 @@ class Replication:
         """A member proposes it as soon as it has a majority. It knows no incarnation: the address counts."""
         seat = server.seat
         if seat is None or seat not in seat.group.seats or seat.group.name != name:
-            return Answer.FAIL
+            raise errors.ConnectFailed("the group's channel: the peer is in another group, or in none")
         if not any(one.host == host for one in seat.group.seats):
             return Answer.FAIL
         seat.group.removals.append((seat, host))

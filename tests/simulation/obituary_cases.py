@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+
+from mysqlops import errors
 from mysqlops.core import names, view
 from mysqlops.mysql.xcom import Answer
 from tests.simulation.group_contract import (
@@ -67,7 +70,8 @@ def both_survivors_may_be_asked(servers: Servers) -> None:
 @long_case
 def nobody_is_removed_from_another_group_or_by_a_server_in_none(servers: Servers) -> None:
     before = group(servers, 1)
-    assert servers.ask_to_remove(1, 0, OTHER_NAME) is Answer.FAIL
+    with pytest.raises(errors.ConnectFailed, match="another group"):
+        servers.ask_to_remove(1, 0, OTHER_NAME)
     assert servers.ask_to_remove(0, 2) is Answer.FAIL
     servers.wait(3)
     assert until_members(servers, 0, 0, 1).view_id == before.view_id
