@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -33,6 +34,18 @@ class Clock(Protocol):
     def sleep(self, seconds: float) -> None: ...
     def signal(self) -> Signal: ...
     def start(self, name: str, work: Callable[[], None]) -> Task: ...
+
+
+@contextmanager
+def beside(clock: Clock, name: str, work: Callable[[Signal], None], *, patience: float | None = None) -> Iterator[None]:
+    """Let `work` run beside the block. It is signalled at the end, and waited for, `patience` seconds at most."""
+    over = clock.signal()
+    task = clock.start(name, lambda: work(over))
+    try:
+        yield
+    finally:
+        over.set()
+        task.join(patience)
 
 
 class SystemClock:

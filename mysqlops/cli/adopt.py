@@ -9,7 +9,7 @@ import click
 
 from mysqlops import errors
 from mysqlops.cli import options, output
-from mysqlops.cli.context import Run
+from mysqlops.cli.context import Question, Run
 from mysqlops.core import adoption, counting
 
 if TYPE_CHECKING:
@@ -81,8 +81,10 @@ def adopt(
 
     \b
     Examples:
-      mysqlops adopt mysql --from old-mysql --password-secret old-mysql:MYSQL_ROOT_PASSWORD --ca old-ca --yes
-      mysqlops adopt mysql --from old-mysql --password-secret old-mysql:MYSQL_ROOT_PASSWORD --ca old-ca --finish --yes
+      mysqlops adopt mysql --from old-mysql --ca old-ca \\
+          --password-secret old-mysql:MYSQL_ROOT_PASSWORD --yes
+      mysqlops adopt mysql --from old-mysql --ca old-ca \\
+          --password-secret old-mysql:MYSQL_ROOT_PASSWORD --finish --yes
     """
     from mysqlops.objects.adopt import Request
     from mysqlops.operations import adopt as operations
@@ -99,13 +101,9 @@ def adopt(
         operations.abort(session, name, chosen)
         return None
 
-    if dry_run:
-        what = "let the source accept writes again" if abort else f"copy {source} into {name}"
-        run.rehearse(act, what)
-        return
-    run.confirm(_what(name, source, finish=finish, abort=abort))
-    with run.changing() as session:
-        done = act(session)
+    what = "let the source accept writes again" if abort else f"copy {source} into {name}"
+    question = Question(_what(name, source, finish=finish, abort=abort))
+    done = run.do(act, what, dry_run=dry_run, question=question)
     if done is None:
         text = f"{source} accepts writes again; the copy stays in {name} until another run replaces it"
         output.result({"from": source}, run.form, text)

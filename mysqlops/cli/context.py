@@ -54,6 +54,15 @@ class Confirmation:
 
 
 @dataclass(frozen=True)
+class Question:
+    """What the user has to agree to, as in "deletes the data of mysql-1". Run.confirm says how."""
+
+    what: str
+    name: str = ""
+    loses: bool = False
+
+
+@dataclass(frozen=True)
 class Run:
     """The first parameter of every command; `name` is the cluster's, empty if the command concerns no single one."""
 
@@ -109,12 +118,23 @@ class Run:
             text = f"would {sentence}; nothing was changed"
         output.result({"would": text, "changed": False}, self.form, text)
 
-    def do(self, act: Callable[[Session], T], sentence: str, *, dry_run: bool) -> T | None:
-        """What `act` returned, without the lock of a cluster; None if it was only rehearsed."""
+    def do(
+        self,
+        act: Callable[[Session], T],
+        sentence: str,
+        *,
+        dry_run: bool,
+        question: Question | None = None,
+        locks: bool = True,
+    ) -> T:
+        """What `act` returned, once the user agreed and under the cluster's lock. A dry run asks nothing, takes no
+        lock, says what `act` would have done, and ends the command."""
         if dry_run:
             self.rehearse(act, sentence)
-            return None
-        with self.reading() as session:
+            raise click.exceptions.Exit(0)
+        if question:
+            self.confirm(question.what, name=question.name, loses=question.loses)
+        with self.changing() if locks else self.reading() as session:
             return act(session)
 
     def confirm(self, what: str, *, name: str = "", loses: bool = False) -> None:

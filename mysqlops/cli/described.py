@@ -91,7 +91,7 @@ _ACCESS = (
     click.Option(
         ["--failure-detection"],
         type=click.Choice([SAFE, FAST]),
-        help="Let the group alone suspect a silent member, or its agents too, sooner (default: safe).",
+        help="Who may suspect a silent member: the group (safe, the default), or sooner its agents too (fast).",
     ),
 )
 

@@ -62,8 +62,10 @@ def expose(
 
     \b
     Examples:
-      mysqlops expose mysql mysql-outside --source-ranges 203.0.113.0/24 --hostname db.example.com
-      mysqlops expose mysql mysql-reads --type NodePort --role replica --source-ranges 10.0.0.0/8
+      mysqlops expose mysql mysql-outside \\
+          --source-ranges 203.0.113.0/24 --hostname db.example.com
+      mysqlops expose mysql mysql-reads \\
+          --type NodePort --role replica --source-ranges 10.0.0.0/8
     """
     from mysqlops.objects.exposed import Request
     from mysqlops.operations import expose as operations
@@ -80,13 +82,11 @@ def expose(
         node_port=node_port or 0,
         annotations=dict(map(_pair, notes)),
     ).check(run.name)
-    if dry_run:
-        run.rehearse(
-            lambda session: operations.expose(session, run.name, request, wait=wait), f"open Service {service}"
-        )
-        return
-    with run.changing() as session:
-        found = operations.expose(session, run.name, request, wait=wait)
+    found = run.do(
+        lambda session: operations.expose(session, run.name, request, wait=wait),
+        f"open Service {service}",
+        dry_run=dry_run,
+    )
     text = f"Service {service} leads to the {request.role} of {run.name}: {', '.join(found) or 'no address yet'}"
     output.result({"service": service, "addresses": found, "waited": wait}, run.form, text)
 

@@ -23,7 +23,7 @@ COMMANDS = {
     "list": "List the clusters of a namespace, or of all.",
     "status": "Show members, Services and problems.",
     "doctor": "Check a cluster: what is wrong, why, and what fixes it.",
-    "logs": "Show the servers' error logs, merged and explained.",
+    "logs": "Show the logs of servers and agents, merged and explained.",
     "report": "Write a zip file about a cluster for a colleague, without secrets.",
     "sql": "Open a MySQL shell as the application's account.",
     "top": "Show transactions, lock waits and sessions; end one.",

@@ -10,7 +10,7 @@ from typing import Any, TypeVar, cast
 import click
 
 from mysqlops.cli import complete, context
-from mysqlops.cli.types import Duration
+from mysqlops.cli.types import Duration, Rate
 from mysqlops.core import retention
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -201,6 +201,18 @@ def target(function: F) -> F:
 
 def backup(function: F) -> F:
     return click.argument("backup", shell_complete=complete.backups)(function)
+
+
+def rate(function: F) -> F:
+    """--rate, passed as `rate_mib`, whole MiB per second; 0 is no limit."""
+    text = "Limit of copy and upload per second, such as 50Mi."
+    return click.option("--rate", "rate_mib", type=Rate(), default=0, metavar="RATE", help=text)(function)
+
+
+def member_timeout(pod: str) -> Callable[[F], F]:
+    """For verbs that replace or restart one member after another."""
+    text = f"{pod} that has not joined the group by then has failed."
+    return click.option("--member-timeout", type=Duration(), default="10m", show_default=True, help=text)
 
 
 _PERIODS = {"last": "", "hourly": "hours", "daily": "days", "weekly": "weeks", "monthly": "months"}

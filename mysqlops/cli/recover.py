@@ -78,11 +78,7 @@ def recover(
 def _withdraw(run: Run, *, dry_run: bool) -> None:
     from mysqlops.operations import recover as operations
 
-    if dry_run:
-        run.rehearse(lambda session: operations.withdraw(session, run.name), "withdraw the open order")
-        return
-    with run.changing() as session:
-        operations.withdraw(session, run.name)
+    run.do(lambda session: operations.withdraw(session, run.name), "withdraw the open order", dry_run=dry_run)
     output.result({"withdrawn": True}, run.form, f"{run.name} has no order to form a group without a member")
 
 

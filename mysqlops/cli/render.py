@@ -23,7 +23,8 @@ def render(run: Run, *, wanted: described.Wanted, running: bool, show_secrets: b
 
     \b
     Examples:
-      mysqlops render mysql -n shop > mysql.yaml && kubectl apply --server-side -f mysql.yaml
+      mysqlops render mysql -n shop > mysql.yaml
+      kubectl apply --server-side -f mysql.yaml
       mysqlops render mysql -n shop --running > mysql.yaml
     """
     from mysqlops.core import setting_secrets

@@ -32,9 +32,5 @@ def restart(run: Run, *, dry_run: bool) -> None:
         operations.check(session, run.name)
         return operations.execute(session, run.name)
 
-    if dry_run:
-        run.rehearse(act, f"restart the members of {run.name} one at a time")
-        return
-    with run.changing() as session:
-        restarted = act(session)
+    restarted = run.do(act, f"restart the members of {run.name} one at a time", dry_run=dry_run)
     output.result({"restarted": restarted}, run.form, f"restarted {', '.join(restarted)}")

@@ -88,8 +88,8 @@ def restore(
     \b
     Examples:
       mysqlops restore mysql-20261124-163000 --as mysql-copy
-      mysqlops restore mysql-20261124-163000 --as mysql-copy --to 2026-11-25T10:30:00Z
-      mysqlops restore mysql-20261124-163000 --as mysql-copy --replicas 1 --target offsite
+      mysqlops restore mysql-20261124-163000 --as copy --to 2026-11-25T10:30:00Z
+      mysqlops restore mysql-20261124-163000 --as copy --target offsite
       mysqlops restore mysql-20261124-163000 --in-place mysql --confirm mysql
       mysqlops restore mysql-20261124-163000 --member mysql-2 --confirm mysql-2
       mysqlops restore --revert mysql --confirm mysql

@@ -22,11 +22,7 @@ def start(run: Run, *, dry_run: bool, wait: bool) -> None:
     """
     from mysqlops.operations import stop
 
-    if dry_run:
-        run.rehearse(lambda session: stop.start(session, run.name), f"start {run.name}")
-        return
-    with run.changing() as session:
-        started = stop.start(session, run.name, wait=wait)
+    started = run.do(lambda session: stop.start(session, run.name, wait=wait), f"start {run.name}", dry_run=dry_run)
     text = (
         f"{run.name} is up, with everything that its {counting.of(started['replicas'], 'member')} held before the stop"
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from mysqlops.cli import options, output
-from mysqlops.cli.context import Run
+from mysqlops.cli.context import Question, Run
 
 
 @click.command()
@@ -24,15 +24,12 @@ def stop(run: Run, *, dry_run: bool, wait: bool) -> None:
     """
     from mysqlops.operations import stop as operations
 
-    if dry_run:
-        run.rehearse(
-            lambda session: operations.stop(session, run.name),
-            f"stop {run.name}: nothing could be read or written until `mysqlops start {run.name}`",
-        )
-        return
-    run.confirm(f"stops {run.name}: nothing can be read or written until it is started")
-    with run.changing() as session:
-        stopped = operations.stop(session, run.name, wait=wait)
+    stopped = run.do(
+        lambda session: operations.stop(session, run.name, wait=wait),
+        f"stop {run.name}: nothing could be read or written until `mysqlops start {run.name}`",
+        dry_run=dry_run,
+        question=Question(f"stops {run.name}: nothing can be read or written until it is started"),
+    )
     held = next(iter(stopped["executed"].values()), "")
     state = "is stopped" if wait else "is stopping"
     text = f"{run.name} {state}; each of {stopped['replicas']} members holds {held or 'no transaction'}"

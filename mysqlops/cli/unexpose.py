@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from mysqlops.cli import options, output
-from mysqlops.cli.context import Run
+from mysqlops.cli.context import Question, Run
 
 
 @click.command()
@@ -24,11 +24,11 @@ def unexpose(run: Run, service: str, *, dry_run: bool) -> None:
     """
     from mysqlops.operations import expose
 
-    if dry_run:
-        run.rehearse(lambda session: expose.remove(session, run.name, service), f"close Service {service}")
-        return
-    run.confirm(f"disconnects the clients of Service {service}")
-    with run.changing() as session:
-        changed = expose.remove(session, run.name, service)
+    changed = run.do(
+        lambda session: expose.remove(session, run.name, service),
+        f"close Service {service}",
+        dry_run=dry_run,
+        question=Question(f"disconnects the clients of Service {service}"),
+    )
     text = f"Service {service} is closed" if changed else f"{run.name} has no such Service {service}: nothing changed"
     output.result({"service": service, "changed": changed}, run.form, text)

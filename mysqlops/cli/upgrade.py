@@ -9,7 +9,6 @@ import click
 
 from mysqlops.cli import described, options, output, rehearsed
 from mysqlops.cli.context import Run
-from mysqlops.cli.types import Duration
 from mysqlops.core.spec import ANY_NAMESPACE
 
 if TYPE_CHECKING:
@@ -24,13 +23,7 @@ if TYPE_CHECKING:
 @click.option("--memory", help="Memory of each mysqld: request and limit.")
 @click.option("--cpu", help="CPU request of each mysqld.")
 @described.access
-@click.option(
-    "--member-timeout",
-    type=Duration(),
-    default="10m",
-    show_default=True,
-    help="A new pod that has not joined the group by then has failed.",
-)
+@options.member_timeout("A new pod")
 @click.option(
     "--checker-secret",
     metavar="SECRET",
@@ -124,9 +117,5 @@ def _go_on(run: Run, way: str, limits: Limits, *, dry_run: bool) -> None:
         "rollback": (upgrade.roll_back, "roll the open rollout back", "rolled back"),
         "forward": (upgrade.go_forward, "let the open rollout go forward again", "rolled out"),
     }[way]
-    if dry_run:
-        run.rehearse(lambda session: act(session, run.name, limits), what)
-        return
-    with run.changing() as session:
-        replaced = act(session, run.name, limits)
+    replaced = run.do(lambda session: act(session, run.name, limits), what, dry_run=dry_run)
     output.result({"replaced": replaced}, run.form, f"{done}: replaced {', '.join(replaced) or 'no pod'}")

@@ -25,7 +25,7 @@ from mysqlops.core import adoption
 def wait(
     run: Run, hosts: tuple[str, ...], *, user: str | None, password_file: str, ca_file: str, ssl_mode: str | None
 ) -> None:
-    """Wait until one of the databases answers: its name resolves, its port greets as MySQL, and it accepts writes.
+    """Wait until one of the databases answers: its name resolves, and its port greets as MySQL.
 
     The ConfigMap NAME-agent holds the same program, for init containers on a stock Python image: see
     manifests/examples/app.yaml.

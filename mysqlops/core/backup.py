@@ -11,12 +11,10 @@ from typing import Any
 
 from mysqlops.core import facts, gtid, names, quantity, typed
 from mysqlops.core.gtid import GtidSet
+from mysqlops.core.owner import Owned
 from mysqlops.core.typed import Json
 from mysqlops.errors import ConfigError, StorageError
 
-# A cluster: its origin, name and namespace. An entry's seal was made with the key of the cluster that it names, so its
-# origin alone, or its id, says nothing about whose it is.
-Owner = tuple[str, str, str]
 BACKUP, VERIFICATION, BINDING = "backup", "verification", "binding"
 NONE, CHECKSUM, RESTORED, FAILED = "none", "checksum", "restored", "failed"
 ARCHIVE, SNAPSHOT, LOGICAL = "archive", "snapshot", "logical"
@@ -50,7 +48,7 @@ class Keys:
 
 
 @dataclass(frozen=True)
-class Backup:
+class Backup(Owned):
     """One backup as its Job recorded it; times are UTC, ISO 8601, sizes bytes, durations seconds."""
 
     id: str
@@ -89,15 +87,6 @@ class Backup:
     def level(self) -> str:
         """How far it is verified: FAILED, RESTORED, CHECKSUM or NONE."""
         return self.checked if self.verified is None else RESTORED if self.verified.ok else FAILED
-
-    @property
-    def owner(self) -> Owner:
-        return self.origin, self.cluster, self.namespace
-
-    @property
-    def history(self) -> tuple[Owner, str]:
-        """A cluster, and the name under which it counted transactions (core/timeline.py)."""
-        return self.owner, self.group
 
     @property
     def where(self) -> str:

@@ -17,15 +17,16 @@ from datetime import UTC, datetime
 from functools import cached_property
 
 from mysqlops.core import facts, gtid, instant, names, typed
-from mysqlops.core.backup import FACTS, FAILED, SIGNED, UNSIGNED, Backup, Keys, Owner
+from mysqlops.core.backup import FACTS, FAILED, SIGNED, UNSIGNED, Backup, Keys
 from mysqlops.core.gtid import GtidSet
+from mysqlops.core.owner import Owned, Owner
 from mysqlops.core.typed import Json
 
 CHUNK = "binlog"
 
 
 @dataclass(frozen=True)
-class Chunk:
+class Chunk(Owned):
     """`before` and `gtid` are GTID sets: what the receiver had when it began, and what it has received since. Times are
     UTC, ISO 8601 with microseconds, each by the clock of the primary that committed; everything that the last primary
     committed until `until` is in `before` or in `gtid`."""
@@ -48,14 +49,6 @@ class Chunk:
     digest: str = ""  # of these files, in their order (`chained`)
     signed: str = UNSIGNED  # as of a backup
     snapshot: str = ""  # restic's id
-
-    @property
-    def owner(self) -> Owner:
-        return self.origin, self.cluster, self.namespace
-
-    @property
-    def history(self) -> tuple[Owner, str]:
-        return self.owner, self.group
 
     @property
     def key(self) -> tuple[Owner, str]:

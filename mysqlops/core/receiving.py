@@ -8,8 +8,9 @@ from datetime import datetime
 from functools import cached_property
 
 from mysqlops.core import binlog
-from mysqlops.core.backup import FAILED, Backup, Owner
+from mysqlops.core.backup import FAILED, Backup
 from mysqlops.core.gtid import GtidSet
+from mysqlops.core.owner import Owner
 
 
 @dataclass(frozen=True)

@@ -60,7 +60,8 @@ def run(drill: Drill, number: int) -> Result:
         if drill.fault.about.has_minority:
             clients.start(objects.clients_beside(scene.cluster, scene.target, scene.node))
         seen.offset = clients.clock_offset(objects.MAIN)
-        with Watch(drill.session, drill.name, seen.offset) as watch:
+        watch = Watch(drill.session, drill.name, seen.offset)
+        with watch.running():
             drill.session.clock.sleep(choice.pause(drill.seed, number))
             _break_and_heal(drill, scene, seen)
             seen.back = back.wait(drill, clients, seen.offset)

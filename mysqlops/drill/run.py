@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import getpass
-import os
 import secrets
 import signal
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -25,7 +22,7 @@ from mysqlops.drill.reach.nodes import Nodes
 from mysqlops.drill.report import statistic
 from mysqlops.drill.scene import Drill, Fault
 from mysqlops.objects import schedule
-from mysqlops.operations import observe, targets
+from mysqlops.operations import lock, observe, targets
 from mysqlops.operations.session import Session
 from mysqlops.planning import status, verdict
 from mysqlops.version import __version__
@@ -138,7 +135,7 @@ class Outcome:
 def execute(chosen: Plan) -> Outcome:
     """Run all rounds. The report is always written; each round is on disk before the next begins."""
     session, name, request = chosen.session, chosen.name, chosen.request
-    about, by = chosen.fault.about, _who()
+    about, by = chosen.fault.about, lock.who()
     own = {"target": request.target}
     drill = Drill(session, name, chosen.fault, request.clients, chosen.seed, by, chosen.lab, chosen.nodes, own)
     report = _new_report(chosen)
@@ -221,11 +218,3 @@ def _open(chosen: Plan, by: str) -> Iterator[None]:
 def _stop(_: int, __: FrameType | None) -> None:
     """SIGTERM and SIGHUP end a drill as Ctrl-C does: by healing what it broke."""
     raise KeyboardInterrupt
-
-
-def _who() -> str:
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):
-        user = "unknown"
-    return f"{user} (process {os.getpid()} on {socket.gethostname()})"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-import threading
+from contextlib import AbstractContextManager
 
 from mysqlops import errors
+from mysqlops.clock import Signal, beside
 from mysqlops.core import names, publication
 from mysqlops.drill.ledger.phases import Sight
 from mysqlops.kube.client import Client
@@ -21,20 +22,13 @@ class Watch:
     def __init__(self, session: Session, cluster: str, offset: float) -> None:
         self._session, self._cluster, self._offset = session, cluster, offset
         self.sights: list[Sight] = []
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
 
-    def __enter__(self) -> Watch:
-        self._thread.start()
-        return self
+    def running(self) -> AbstractContextManager[None]:
+        return beside(self._session.clock, "watch", self._run, patience=30)
 
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self._thread.join(timeout=30)
-
-    def _run(self) -> None:
+    def _run(self, over: Signal) -> None:
         last: dict[str, Sight] = {}
-        while not self._over.is_set():
+        while not over.is_set():
             try:
                 found = look(self._session.client, self._cluster, self._now())
             except errors.KubeError:
@@ -44,7 +38,7 @@ class Watch:
                 if before is None or _differs(before, sight):
                     self.sights.append(sight)
                     last[sight.member] = sight
-            self._over.wait(_TURN_SECONDS)
+            over.wait(_TURN_SECONDS)
 
     def _now(self) -> float:
         return self._session.clock.now().timestamp() + self._offset

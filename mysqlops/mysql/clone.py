@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from mysqlops import errors
-from mysqlops.clock import Clock
+from mysqlops.clock import Clock, Signal, beside
 from mysqlops.core import names, view
 from mysqlops.mysql import accounts, connect
 
@@ -82,31 +82,20 @@ def finished(server: connect.Server) -> Finished:
     return Finished(str(gtid).replace("\n", ""), f"{file}:{position}")
 
 
-class Watch:
-    """Reports the progress of a clone once a second, over its own connection."""
+def watched(server: connect.Server, clock: Clock, say: Callable[[str], None]) -> AbstractContextManager[None]:
+    """Report the progress of a clone once a second, over that connection, which nothing else may use meanwhile."""
 
-    def __init__(self, server: connect.Server, clock: Clock, say: Callable[[str], None]) -> None:
-        self._server, self._clock, self._say = server, clock, say
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
-
-    def __enter__(self) -> Watch:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        started = self._clock.monotonic()
-        while not self._over.wait(1.0):
+    def report(over: Signal) -> None:
+        started = clock.monotonic()
+        while not over.wait(1.0):
             try:
-                now = running(self._server)
+                now = running(server)
             except errors.MysqlError:
                 return  # restarting
             if now is not None and now.size:
-                seconds = self._clock.monotonic() - started
+                seconds = clock.monotonic() - started
                 # In restic's format, so that one reader understands both.
                 facts = {"bytes_done": now.copied, "total_bytes": now.size, "seconds_elapsed": seconds}
-                self._say(json.dumps(facts))
+                say(json.dumps(facts))
+
+    return beside(clock, "watch", report)

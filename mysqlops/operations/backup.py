@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 
 from mysqlops import errors
 from mysqlops.core import backup, binlog, names, quantity, retention, view
+from mysqlops.core.owner import Owner
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.core.target import Target
 from mysqlops.core.typed import Json
@@ -121,7 +122,7 @@ def origin(session: Session, name: str) -> str:
     return str(lease["metadata"]["uid"])
 
 
-def owner(session: Session, name: str) -> backup.Owner:
+def owner(session: Session, name: str) -> Owner:
     return origin(session, name), name, session.client.namespace
 
 

@@ -21,7 +21,7 @@ from datetime import datetime
 from typing import NoReturn
 
 from mysqlops import errors
-from mysqlops.clock import Signal
+from mysqlops.clock import Signal, beside
 from mysqlops.core import instant, names, ownership
 from mysqlops.core.target import Target
 from mysqlops.core.typed import Json
@@ -83,14 +83,10 @@ def holding(session: Session, wanted: Lock, verb: str) -> Iterator[None]:
     session.guard.check()  # the Lease is a change too: a dry run ends here
     taken = Holding(session, wanted, f"{verb} by {who()}")
     taken.take()
-    over = session.clock.signal()
-    renewing = session.clock.start("lease", lambda: taken.keep(over))
     try:
-        with session.guard.held_by(taken):
+        with beside(session.clock, "lease", taken.keep), session.guard.held_by(taken):
             yield
     finally:
-        over.set()
-        renewing.join()
         with suppress(errors.KubeError):
             taken.release()
 

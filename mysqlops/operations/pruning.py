@@ -9,6 +9,7 @@ from datetime import datetime
 
 from mysqlops import errors
 from mysqlops.core import backup, binlog, group, instant, making, names, retention, snapshot_notes, timeline
+from mysqlops.core.owner import Owner
 from mysqlops.core.target import Target
 from mysqlops.core.typed import Json
 from mysqlops.errors import Reason, Refused
@@ -176,7 +177,7 @@ def histories(session: Session, chosen: backup.Backup) -> set[str]:
     return {observe.group_name(session.client, chosen.cluster), *(way.group for way in ways)}
 
 
-def remove(session: Session, target: Target, gone: list[backup.Backup], *owners: backup.Owner, decided_at: str) -> None:
+def remove(session: Session, target: Target, gone: list[backup.Backup], *owners: Owner, decided_at: str) -> None:
     """Forget them, delete the binary logs that only they needed, and free the space that only they used: all in one
     run, since one after another would lock the repository longer. The logs of `owners` are judged in any case. Raises
     Refused and StepFailed if others may have removed backups since the decision."""

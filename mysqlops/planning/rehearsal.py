@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from mysqlops.core import instant, names, rehearsal, retention, series
-from mysqlops.core.backup import FAILED, LOGICAL, Backup, Owner, Verification
+from mysqlops.core.backup import FAILED, LOGICAL, Backup, Verification
+from mysqlops.core.owner import Owner
 from mysqlops.core.plan import Step
 from mysqlops.core.typed import Json
 from mysqlops.core.version import ServerVersion

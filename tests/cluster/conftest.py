@@ -291,6 +291,5 @@ def namespace(request: pytest.FixtureRequest) -> Iterator[Namespace]:
 def cluster(namespace: Namespace, tmp_path_factory: pytest.TempPathFactory) -> Namespace:
     """A small one, each verb run with just its rights; modules that need another make their own."""
     namespace = namespace.with_logins(tmp_path_factory.mktemp("logins"))
-    done = namespace.mysqlops("deploy", "mysql", *SMALL)
-    assert done.code == 0, done.err
+    namespace.must("deploy", "mysql", *SMALL)
     return namespace

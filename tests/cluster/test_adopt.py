@@ -34,8 +34,7 @@ CREATE DATABASE notes; CREATE TABLE notes.lines (line TEXT);
 @pytest.fixture(scope="module")
 def cluster(namespace: Namespace, tmp_path_factory: pytest.TempPathFactory) -> Namespace:
     namespace = namespace.with_logins(tmp_path_factory.mktemp("logins"))
-    done = namespace.mysqlops("deploy", "mysql", *SMALL)
-    assert done.code == 0, done.err
+    namespace.must("deploy", "mysql", *SMALL)
     old_server.start(namespace)
     old_server.sql(namespace, SCHEMA)
     return namespace

@@ -19,8 +19,7 @@ from tests.faults.ledger import Ledger
 def cluster(namespace: Namespace, tmp_path_factory: pytest.TempPathFactory) -> Namespace:
     namespace.claim("backups")
     namespace = namespace.with_logins(tmp_path_factory.mktemp("logins"))
-    done = namespace.mysqlops("deploy", "mysql", *SMALL)
-    assert done.code == 0, done.err
+    namespace.must("deploy", "mysql", *SMALL)
     data.seed(namespace, namespace.status()["primary"])
     return namespace
 
@@ -373,8 +372,7 @@ def test_a_restore_in_place_replaces_the_data_and_can_be_taken_back(cluster: Nam
 
     # Deleted and deployed again, it goes on with the claims that it used last.
     assert cluster.mysqlops("delete", "mysql", "--yes").code == 0
-    done = cluster.mysqlops("deploy", "mysql", *SMALL)
-    assert done.code == 0, done.err
+    cluster.must("deploy", "mysql", *SMALL)
     assert {cluster.sql(one, things[0])[0][0] for one in members} == {100}
 
 

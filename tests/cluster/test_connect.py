@@ -14,8 +14,7 @@ pytestmark = pytest.mark.long
 
 
 def test_the_python_example_reads_and_writes(namespace: Namespace) -> None:
-    done = namespace.mysqlops("deploy", "mysql", *SMALL, "--replicas", "1")
-    assert done.code == 0, done.err
+    namespace.must("deploy", "mysql", *SMALL, "--replicas", "1")
     example = re.findall(r"^```python\n(.*?)^```", (DOCS / "how-to" / "connect.md").read_text(), re.M | re.S)[0]
     program = (
         "import sys; sys.path.insert(0, '/agent/agent.pyz')\n"  # pymysql is in there

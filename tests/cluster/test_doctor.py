@@ -70,8 +70,7 @@ def test_what_somebody_broke_is_found_and_the_fix_is_a_command(cluster: Namespac
     assert found["disruption-budget"] == "PodDisruptionBudget mysql does not exist"
     assert "list pods" in found["rights"]
     cluster.kubectl("delete", "role", "mysql")  # as the check says: kubectl owns the edited rules
-    done = cluster.mysqlops("deploy", "mysql")
-    assert done.code == 0, done.err
+    cluster.must("deploy", "mysql")
     cluster.sql(primary, "DROP TABLE app.keyless")
     assert _found(cluster, "tables", "disruption-budget", "rights") == {}
 

@@ -19,8 +19,7 @@ from mysqlops.drill.reach import lab
 from mysqlops.drill.scene import Scene
 from mysqlops.objects import pods
 from mysqlops.operations import observe
-from tests.cluster.conftest import KUBECONFIG, Namespace, eventually, killed, run
-from tests.conftest import missing
+from tests.cluster.conftest import Namespace, eventually, killed, must_be_the_lab, run
 from tests.faults import ledger
 
 FORCE = ("mysql", "--force", "a test", "--confirm", "mysql")
@@ -28,8 +27,7 @@ FORCE = ("mysql", "--force", "a test", "--confirm", "mysql")
 
 @pytest.fixture(scope="module")
 def on_lab(cluster: Namespace, request: pytest.FixtureRequest) -> Namespace:
-    if "/state/lab/" not in KUBECONFIG:
-        missing(request.config, "lab", "to stop a process takes the lab's nodes: scripts/lab up")
+    must_be_the_lab(request.config, "to stop a process takes the lab's nodes: scripts/lab up")
     return cluster
 
 

@@ -19,8 +19,7 @@ from mysqlops.drill.reach import lab, nodes
 from mysqlops.operations import observe
 from mysqlops.operations.session import Session
 from mysqlops.planning import status
-from tests.cluster.conftest import KUBECONFIG, SMALL, Namespace, eventually
-from tests.conftest import missing
+from tests.cluster.conftest import SMALL, Namespace, eventually, must_be_the_lab
 from tests.faults import ledger
 
 pytestmark = pytest.mark.long
@@ -29,10 +28,8 @@ MEMBERS = ["mysql-0", "mysql-1", "mysql-2"]
 
 @pytest.fixture(scope="module")
 def cluster(namespace: Namespace, request: pytest.FixtureRequest) -> Namespace:
-    if "/state/lab/" not in KUBECONFIG:
-        missing(request.config, "lab", "to sabotage members takes the lab's nodes: scripts/lab up")
-    done = namespace.mysqlops("deploy", "mysql", *SMALL)
-    assert done.code == 0, done.err
+    must_be_the_lab(request.config, "to sabotage members takes the lab's nodes: scripts/lab up")
+    namespace.must("deploy", "mysql", *SMALL)
     return namespace
 
 

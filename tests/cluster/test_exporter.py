@@ -35,8 +35,7 @@ def _password(namespace: Namespace) -> str:
 @pytest.fixture(scope="module")
 def exported(namespace: Namespace) -> Namespace:
     done = subprocess.run([LAB, "extra", "exporter"], check=True, capture_output=True, text=True, timeout=400)
-    made = namespace.mysqlops("deploy", "mysql", *SMALL, "--exporter-image", done.stdout.split()[-1])
-    assert made.code == 0, made.err
+    namespace.must("deploy", "mysql", *SMALL, "--exporter-image", done.stdout.split()[-1])
     eventually(lambda: _are_up(namespace), "every exporter logs in", 120)
     return namespace
 

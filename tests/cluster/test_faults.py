@@ -1,4 +1,4 @@
-"""Each fault once, with a ledger of what clients were told. Figures come from scripts/bench-faults, not from here.
+"""Each fault once, with a ledger of what clients were answered. Figures come from scripts/bench-faults.
 
 These need the lab's nodes: on another cluster they say so.
 """
@@ -15,8 +15,7 @@ from mysqlops.drill.ledger import journal
 from mysqlops.drill.model import NAMESPACE, TARGET
 from mysqlops.drill.plan import choice
 from mysqlops.drill.reach import lab
-from tests.cluster.conftest import KUBECONFIG, SMALL, Namespace, eventually
-from tests.conftest import missing
+from tests.cluster.conftest import SMALL, Namespace, eventually, must_be_the_lab
 from tests.faults import ledger
 
 pytestmark = pytest.mark.alone
@@ -33,10 +32,8 @@ _OF_NODES = [name for name in _NAMES if FAULTS[name].about.needs != NAMESPACE]
 
 @pytest.fixture(scope="module")
 def cluster(namespace: Namespace, request: pytest.FixtureRequest) -> Namespace:
-    if "/state/lab/" not in KUBECONFIG:
-        missing(request.config, "lab", "faults of nodes need the lab itself: scripts/lab up")
-    done = namespace.mysqlops("deploy", "mysql", *SMALL)
-    assert done.code == 0, done.err
+    must_be_the_lab(request.config, "faults of nodes need the lab itself: scripts/lab up")
+    namespace.must("deploy", "mysql", *SMALL)
     return namespace
 
 

@@ -1,4 +1,4 @@
-"""Rollouts of other images. Only one MySQL is to be had here: these wrap it, and say or do something else.
+"""Rollouts to other images. Only one MySQL is available here: the images wrap it, and report another version or fail.
 
 They are built and loaded into the lab's nodes: on another cluster they say so.
 """
@@ -44,8 +44,7 @@ def images(request: pytest.FixtureRequest) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def cluster(namespace: Namespace) -> Namespace:
-    done = namespace.mysqlops("deploy", "mysql", *SMALL)
-    assert done.code == 0, done.err
+    namespace.must("deploy", "mysql", *SMALL)
     return namespace
 
 
@@ -94,8 +93,7 @@ def test_a_broken_newer_version_is_taken_back_and_its_canary_keeps_its_data(
 
 def test_a_failed_version_never_costs_the_only_copy(namespace: Namespace, images: dict[str, str]) -> None:
     """One member has no other copy: going back by itself would mean to delete it (finding S3)."""
-    done = namespace.mysqlops("deploy", "one", *SMALL, "--replicas", "1")
-    assert done.code == 0, done.err
+    namespace.must("deploy", "one", *SMALL, "--replicas", "1")
     namespace.sql("one-0", "CREATE TABLE app.kept (id INT PRIMARY KEY)")
     namespace.sql("one-0", "INSERT INTO app.kept VALUES (1), (2)")
     uid = _claim_uid(namespace, "data-one-0")

@@ -13,8 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.cluster.conftest import KUBECONFIG, Namespace, eventually
-from tests.conftest import missing
+from tests.cluster.conftest import Namespace, eventually, must_be_the_lab
 from tests.docs.pages import ROOT
 
 pytestmark = pytest.mark.long
@@ -28,8 +27,7 @@ _LOCKED = {
 
 @pytest.fixture(scope="module")
 def image(request: pytest.FixtureRequest) -> str:
-    if "/state/lab/" not in KUBECONFIG:
-        missing(request.config, "lab", "images are loaded into the lab's nodes: scripts/lab up")
+    must_be_the_lab(request.config, "images are loaded into the lab's nodes: scripts/lab up")
     words = [sys.executable, str(ROOT / "scripts" / "lab"), "own-image"]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout.strip()) == (0, IMAGE), done.stderr

@@ -55,8 +55,7 @@ def test_a_killed_deploy_is_finished_by_the_next(
     killed = [point for point in points if _kill_at(namespace, name, point)]
     # What one run has applied the next passes over, so a point may be met only while it is still to do.
     assert len(killed) >= at_least, killed
-    done = namespace.mysqlops("deploy", name, *SMALL)
-    assert done.code == 0, done.err
+    namespace.must("deploy", name, *SMALL)
     assert namespace.status(name)["verdict"] == "healthy"
     assert namespace.mysqlops("deploy", name, *SMALL).out.endswith("nothing changed\n")
 

@@ -105,8 +105,7 @@ def test_delete_keeps_the_data_and_deploy_takes_it_up(namespace: Namespace) -> N
     assert "keep   PersistentVolumeClaim data-mysql-0" in done.err
     assert namespace.objects("pods") == []
     assert len(namespace.objects("pvc")) == 3
-    done = namespace.mysqlops("deploy", "mysql", *SMALL)
-    assert done.code == 0, done.err
+    namespace.must("deploy", "mysql", *SMALL)
     for member in MEMBERS:
         assert namespace.sql(member, "SELECT COUNT(*) FROM app.kept") == [[3]]
 

@@ -1,4 +1,4 @@
-"""Full outages and members that are given up, on real mysqld: nothing acknowledged is lost but by a user's word
+"""Full outages and members that are given up, on real mysqld: nothing acknowledged is lost unless a user accepts it
 (findings S1, S2, S6, S11, S12, S13). In the order of this file."""
 
 from __future__ import annotations
@@ -20,8 +20,7 @@ MEMBERS = ["mysql-0", "mysql-1", "mysql-2"]
 
 @pytest.fixture(scope="module")
 def cluster(namespace: Namespace) -> Namespace:
-    done = namespace.mysqlops("deploy", "mysql", *SMALL)
-    assert done.code == 0, done.err
+    namespace.must("deploy", "mysql", *SMALL)
     namespace.sql(namespace.status()["primary"], "CREATE TABLE app.kept (id INT PRIMARY KEY, what TEXT)")
     return namespace
 

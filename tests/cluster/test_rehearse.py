@@ -1,5 +1,5 @@
 """Rehearsed upgrades on the lab. Only one MySQL is available here: a wrapper reports a newer version, and its server
-upgrades the data of its own version because it is told to."""
+upgrades the data of its own version because an option forces it to."""
 
 from __future__ import annotations
 

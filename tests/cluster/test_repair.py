@@ -1,4 +1,4 @@
-"""What somebody did to a member by hand, on real mysqld: it is told, undone, or repaired (bugs 3, 15, 21, 26, 28)."""
+"""What somebody did to a member by hand, on real mysqld, is reported, undone or repaired (bugs 3, 15, 21, 26, 28)."""
 
 from __future__ import annotations
 
@@ -29,8 +29,7 @@ pytestmark = pytest.mark.long
 
 @pytest.fixture(scope="module")
 def cluster(namespace: Namespace) -> Namespace:
-    done = namespace.mysqlops("deploy", "mysql", *SMALL)
-    assert done.code == 0, done.err
+    namespace.must("deploy", "mysql", *SMALL)
     namespace.sql(namespace.status()["primary"], "CREATE TABLE app.kept (id INT PRIMARY KEY)")
     return namespace
 

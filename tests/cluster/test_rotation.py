@@ -1,4 +1,4 @@
-"""`users rotate` and members that were away, come back with older data, or are made anew while it is open."""
+"""`users rotate` and members that were away, come back with older data, or are created again while it is open."""
 
 from __future__ import annotations
 

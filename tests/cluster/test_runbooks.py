@@ -21,8 +21,7 @@ CONTENT = [[1], [2], [3]]
 
 @pytest.fixture(scope="module")
 def cluster(namespace: Namespace) -> Namespace:
-    done = namespace.mysqlops("deploy", "mysql", *SMALL)
-    assert done.code == 0, done.err
+    namespace.must("deploy", "mysql", *SMALL)
     primary = namespace.status()["primary"]
     namespace.sql(primary, "CREATE TABLE app.kept (id INT PRIMARY KEY)")
     namespace.sql(primary, "INSERT INTO app.kept VALUES (1), (2), (3)")

@@ -17,8 +17,7 @@ INPUTS = Path(__file__).parents[1] / "inputs"
 @pytest.fixture(scope="module")
 def cluster(namespace: Namespace) -> Namespace:
     """Values in quotes, comments behind them, dashes, flags."""
-    done = namespace.mysqlops("deploy", "mysql", *SMALL, "--config", str(INPUTS / "comments.cnf"))
-    assert done.code == 0, done.err
+    namespace.must("deploy", "mysql", *SMALL, "--config", str(INPUTS / "comments.cnf"))
     return namespace
 
 
@@ -123,8 +122,7 @@ def test_deploy_does_not_start_an_older_server_on_what_a_delete_kept(namespace: 
 @pytest.mark.parametrize("file", ["history.cnf", "autocommit.cnf"])
 def test_settings_that_sites_have_let_a_cluster_live(namespace: Namespace, file: str) -> None:
     name = file.removesuffix(".cnf")
-    done = namespace.mysqlops("deploy", name, "--replicas", "1", *SMALL, "--config", str(INPUTS / file))
-    assert done.code == 0, done.err
+    namespace.must("deploy", name, "--replicas", "1", *SMALL, "--config", str(INPUTS / file))
     assert namespace.mysqlops("delete", name, "--purge-data", "--confirm", name).code == 0
 
 

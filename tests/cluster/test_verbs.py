@@ -26,8 +26,7 @@ MEMBERS = ["mysql-0", "mysql-1", "mysql-2"]
 @pytest.fixture(scope="module")
 def cluster(namespace: Namespace, tmp_path_factory: pytest.TempPathFactory) -> Namespace:
     namespace = namespace.with_logins(tmp_path_factory.mktemp("logins"))
-    done = namespace.mysqlops("deploy", "mysql", *SMALL)
-    assert done.code == 0, done.err
+    namespace.must("deploy", "mysql", *SMALL)
     seen = namespace.status()
     namespace.sql(seen["primary"], "CREATE TABLE app.kept (id INT PRIMARY KEY)")
     namespace.sql(seen["primary"], "INSERT INTO app.kept VALUES (1), (2), (3)")

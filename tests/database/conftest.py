@@ -77,6 +77,17 @@ def database(image: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[D
         yield server
 
 
+@pytest.fixture
+def writable(database: Database) -> Iterator[Database]:
+    """The server, as a primary takes writes."""
+    with database.connect() as server:
+        server.query("SET GLOBAL super_read_only = OFF")
+        server.query("SET GLOBAL read_only = OFF")
+    yield database
+    with database.connect() as server:
+        group_replication.refuse_writes(server)
+
+
 @pytest.fixture(scope="session")
 def template(image: str) -> Iterator[containers.Template]:
     assert image

@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TypeVar
+from typing import Self, TypeVar
 
 import pytest
 
@@ -73,14 +73,10 @@ def in_network_of(container: str, action: Callable[[], T]) -> T:
         return thread.submit(enter_and_run).result()
 
 
-class Template:
-    """A data directory that prepare.sh made once, accounts included; each member begins with a copy of it."""
+class Created:
+    """Made on entering, removed at the end; what fails half way leaves nothing."""
 
-    def __init__(self) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="mo-"))
-        self.volume = f"mysqlops-test-{secrets.token_hex(3)}-template"
-
-    def __enter__(self) -> Template:
+    def __enter__(self) -> Self:
         try:
             self._create()
         except BaseException:
@@ -90,6 +86,20 @@ class Template:
 
     def __exit__(self, *_: object) -> None:
         self.remove()
+
+    def _create(self) -> None:
+        raise NotImplementedError
+
+    def remove(self) -> None:
+        raise NotImplementedError
+
+
+class Template(Created):
+    """A data directory that prepare.sh made once, accounts included; each member begins with a copy of it."""
+
+    def __init__(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="mo-"))
+        self.volume = f"mysqlops-test-{secrets.token_hex(3)}-template"
 
     def _create(self) -> None:
         self.folder.chmod(0o755)

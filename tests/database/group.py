@@ -20,7 +20,7 @@ from mysqlops.clock import SystemClock
 from mysqlops.core import adoption, names, view
 from mysqlops.core.gtid import GtidSet
 from mysqlops.mysql import clone, connect, group_channel, group_replication, xcom
-from tests.database.containers import Template, docker, eventually, image
+from tests.database.containers import Created, Template, docker, eventually, image
 from tests.database.files import CONFIG, PASSWORDS
 from tests.simulation.group_contract import NAME
 
@@ -224,7 +224,7 @@ def _online(seen: view.ServerView) -> list[str]:
     return sorted(one.pod for one in seen.members if one.state == view.ONLINE)
 
 
-class Group:
+class Group(Created):
     """The servers; none is in a group yet."""
 
     def __init__(self, settings: Settings, template: Template) -> None:
@@ -234,17 +234,6 @@ class Group:
         self.folder = Path(tempfile.mkdtemp(prefix="mo-"))
         self._template = template
         self.members = [Member(self, number) for number in range(settings.members)]
-
-    def __enter__(self) -> Group:
-        try:
-            self._create()
-        except BaseException:
-            self.remove()
-            raise
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.remove()
 
     def _create(self) -> None:
         self.folder.chmod(0o755)

@@ -7,15 +7,10 @@ from collections.abc import Iterator
 import pytest
 
 from mysqlops import errors
-from mysqlops.mysql import connect
 from tests.database.adoption import Job, Old
 from tests.database.group import Group
 
 pytestmark = pytest.mark.long  # servers of their own, minutes of work; CI has the unit tests
-
-
-def _here(group: Group, statement: str) -> list[connect.Row]:
-    return group.members[0].query(statement)
 
 
 @pytest.fixture
@@ -43,8 +38,8 @@ def test_an_event_of_the_source_runs_nothing_in_the_cluster_before_the_hand_over
     for name, body in (("clean", "DELETE FROM app.notes"), ("count", "INSERT INTO shop.t (at) VALUES (NOW())")):
         old.sql(f"CREATE DEFINER=root@localhost EVENT shop.{name} ON SCHEDULE EVERY 1 SECOND DO {body}")
     assert job.report(databases=["shop"]).different == []
-    assert _here(group, "SELECT SLEEP(3), COUNT(*) FROM app.notes") == [(0, 1)]
-    assert _here(group, "SELECT COUNT(*) FROM shop.t") == [(0,)]
+    assert group.members[0].query("SELECT SLEEP(3), COUNT(*) FROM app.notes") == [(0, 1)]
+    assert group.members[0].query("SELECT COUNT(*) FROM shop.t") == [(0,)]
 
 
 def test_programs_arrive_as_they_are_and_events_at_the_hand_over(old: Old, group: Group, job: Job, shop: None) -> None:
@@ -72,13 +67,16 @@ def test_programs_arrive_as_they_are_and_events_at_the_hand_over(old: Old, group
     )
     there = [old.sql(query) for query in (columns, event, routine)]
     assert job.report(databases=["shop"]).different == []
-    assert _here(group, "SELECT next FROM shop.v") == [(8,)]
-    assert _here(group, event) == []
+    assert group.members[0].query("SELECT next FROM shop.v") == [(8,)]
+    assert group.members[0].query(event) == []
     assert job.report(databases=["shop"], finish=True).different == []
-    here = ["\n".join("\t".join(map(str, row)) for row in _here(group, query)) for query in (columns, event, routine)]
+    here = [
+        "\n".join("\t".join(map(str, row)) for row in group.members[0].query(query))
+        for query in (columns, event, routine)
+    ]
     assert here == [text.strip() for text in there]
     group.members[0].query("INSERT INTO shop.t (id) VALUES (8)")
-    assert _here(group, "SELECT YEAR(at) FROM shop.t WHERE id = 8") == [(2026,)]
+    assert group.members[0].query("SELECT YEAR(at) FROM shop.t WHERE id = 8") == [(2026,)]
 
 
 _VIEWS = (
@@ -119,14 +117,16 @@ def test_views_arrive_as_they_are_whatever_they_read_and_whoever_defined_them(
     report = job.report(databases=["shop"], finish=True)
     assert report.different == []
     assert "seller@%" in report.accounts
-    here = ["\n".join("\t".join(map(str, row)) for row in _here(group, query)) for query in (_VIEWS, _COLUMNS)]
+    here = [
+        "\n".join("\t".join(map(str, row)) for row in group.members[0].query(query)) for query in (_VIEWS, _COLUMNS)
+    ]
     assert here == [text.strip() for text in there]
     for text in texts:
         name, created = text.split("\t")[:2]
-        assert str(_here(group, f"SHOW CREATE VIEW shop.{name}")[0][1]) == created
-    assert _here(group, "SELECT * FROM shop.v_a") == [(1,), (2,)]
-    assert _here(group, "SELECT HEX(d), HEX(e) FROM shop.v_l") == [("E4", "C3A4")]
-    assert ["\t".join(map(str, row)) for row in _here(group, "CALL shop.p()")] == [sent.strip()]
+        assert str(group.members[0].query(f"SHOW CREATE VIEW shop.{name}")[0][1]) == created
+    assert group.members[0].query("SELECT * FROM shop.v_a") == [(1,), (2,)]
+    assert group.members[0].query("SELECT HEX(d), HEX(e) FROM shop.v_l") == [("E4", "C3A4")]
+    assert ["\t".join(map(str, row)) for row in group.members[0].query("CALL shop.p()")] == [sent.strip()]
     old.sql("SET GLOBAL read_only = OFF", "DROP USER seller@'%'")
     group.members[0].query("DROP DATABASE shop", "DROP USER seller@'%'")
 
@@ -140,7 +140,7 @@ def test_no_client_creates_a_view_and_none_changes_anything_but_the_copy(
     assert job.run("copy", databases=["shop"], keep=True).code == 0
     done = job.run("conclude", databases=["shop"], keep=True)
     assert (done.code, "CREATE VIEW command denied to user 'mysqlops_load'" in done.last) == (6, True), done.log
-    assert _here(group, "SELECT table_name FROM information_schema.views WHERE table_schema = 'shop'") == []
+    assert group.members[0].query("SELECT table_name FROM information_schema.views WHERE table_schema = 'shop'") == []
     old.sql("DROP VIEW shop.late")
     for statement in (
         "DROP TABLE app.notes",
@@ -160,8 +160,11 @@ def test_no_client_creates_a_view_and_none_changes_anything_but_the_copy(
         # Of a trigger, where the server writes a binary log.
         is_denied = "denied" in done.last or "log_bin_trust_function_creators" in done.last
         assert (done.code, is_denied) == (6, True), (statement, done.log)
-    assert _here(group, "SELECT COUNT(*) FROM app.notes") == [(1,)]
-    assert _here(group, "SELECT user FROM mysql.user WHERE user IN ('evil', 'mysqlops_load', 'mysqlops_adopt')") == []
+    assert group.members[0].query("SELECT COUNT(*) FROM app.notes") == [(1,)]
+    assert (
+        group.members[0].query("SELECT user FROM mysql.user WHERE user IN ('evil', 'mysqlops_load', 'mysqlops_adopt')")
+        == []
+    )
 
 
 def test_a_foreign_key_into_a_database_of_the_cluster_is_refused(old: Old, job: Job, shop: None) -> None:

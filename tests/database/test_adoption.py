@@ -9,7 +9,7 @@ import pytest
 
 from mysqlops import errors
 from mysqlops.core import adoption, names
-from mysqlops.mysql import accounts, connect, foreign_accounts
+from mysqlops.mysql import accounts, foreign_accounts
 from tests.database.adoption import Job, Old
 from tests.database.group import Group
 
@@ -47,10 +47,6 @@ def _quoted(name: str) -> str:
     return "`" + name.replace("`", "``") + "`"
 
 
-def _here(group: Group, statement: str) -> list[connect.Row]:
-    return group.members[0].query(statement)
-
-
 @pytest.fixture
 def shop(old: Old, group: Group) -> Iterator[None]:
     old.sql("CREATE DATABASE shop; CREATE TABLE shop.t (id INT PRIMARY KEY, at TIMESTAMP NULL, c CHAR(9), e FLOAT)")
@@ -78,9 +74,11 @@ def test_no_name_becomes_an_option_and_a_rehearsal_only_reads(old: Old, group: G
     assert [one for one in ran if not _READS.match(one)] == []
     assert old.sql("SHOW GRANTS FOR limited@'%'") == grants
     assert old.sql("SELECT user, host FROM mysql.user") == users
-    assert _here(group, "SELECT COUNT(*) FROM mysql.user WHERE user IN ('limited', 'mysqlops_adopt')") == [(0,)]
+    assert group.members[0].query("SELECT COUNT(*) FROM mysql.user WHERE user IN ('limited', 'mysqlops_adopt')") == [
+        (0,)
+    ]
     for name in _ODD:
-        assert _here(group, f"SELECT t FROM {_quoted(name)}.{_quoted(name)}") == [("x",)]
+        assert group.members[0].query(f"SELECT t FROM {_quoted(name)}.{_quoted(name)}") == [("x",)]
         group.members[0].query(f"DROP DATABASE {_quoted(name)}")
     old.sql(*(f"DROP DATABASE {_quoted(name)}" for name in _ODD), "DROP USER limited@'%'")
 
@@ -115,7 +113,7 @@ CREATE USER nobody@'%'; CREATE USER kept@'%' IDENTIFIED BY 'theirs'
 
 
 def _known(group: Group) -> set[str]:
-    return {str(user) for (user,) in _here(group, "SELECT user FROM mysql.user")}
+    return {str(user) for (user,) in group.members[0].query("SELECT user FROM mysql.user")}
 
 
 def test_accounts_are_listed_first_and_only_harmless_or_named_ones_come_along(
@@ -144,19 +142,19 @@ def test_accounts_are_listed_first_and_only_harmless_or_named_ones_come_along(
     report = job.report(finish=True, named=["dba@%"])
     assert _known(group) == before | {"o'neil;--", "shopper", "writer", "x509", "dba"}
     assert old.is_read_only() == "11"
-    assert _here(group, "SHOW GRANTS FOR shopper@'%'") == [
+    assert group.members[0].query("SHOW GRANTS FOR shopper@'%'") == [
         ("GRANT PROCESS ON *.* TO `shopper`@`%`",),
         ("GRANT SELECT, INSERT ON `shop`.* TO `shopper`@`%`",),
         ("GRANT UPDATE (`c`, `e`), DELETE ON `shop`.`t` TO `shopper`@`%`",),
         ("GRANT EXECUTE ON FUNCTION `shop`.`f` TO `shopper`@`%`",),
         ("GRANT `writer`@`%` TO `shopper`@`%`",),
     ]
-    made = str(_here(group, "SHOW CREATE USER shopper@'%'")[0][0])
+    made = str(group.members[0].query("SHOW CREATE USER shopper@'%'")[0][0])
     for part in ("DEFAULT ROLE `writer`@`%` REQUIRE SSL", "MAX_USER_CONNECTIONS 7", "EXPIRE INTERVAL 90 DAY"):
         assert part in made
     subject = group.members[0].query("SELECT x509_subject FROM mysql.user WHERE user = 'x509'")
     assert subject == [(b"/CN=o'neil",)]
-    assert "ACCOUNT LOCK" in str(_here(group, "SHOW CREATE USER `o'neil;--`@`10.%`")[0][0])
+    assert "ACCOUNT LOCK" in str(group.members[0].query("SHOW CREATE USER `o'neil;--`@`10.%`")[0][0])
     with group.members[0].server() as server:
         same = {str(one): one for one in foreign_accounts.read(server)}
         hashes = server.query("SELECT authentication_string FROM mysql.user WHERE user IN ('kept', 'app')")
@@ -209,7 +207,7 @@ def test_a_copy_that_another_job_has_overtaken_replaces_nothing(old: Old, job: J
     assert job.run("copy", job="late", keep=True).code == 0
     done = job.run("conclude", job="late", keep=True)
     assert (done.code, "ERROR 1242" in done.last) == (errors.StepFailed.exit_code, True), done.log
-    assert _here(group, "SHOW TABLES FROM shop") == []
+    assert group.members[0].query("SHOW TABLES FROM shop") == []
 
 
 def test_a_last_copy_says_how_far_the_source_had_written(old: Old, job: Job, shop: None) -> None:

@@ -36,24 +36,22 @@ Digest = Callable[[str], comparison.Contents]
 
 
 @pytest.fixture
-def server(database: Database) -> Iterator[connect.Server]:
+def server(writable: Database) -> Iterator[connect.Server]:
     """With a packet as small as servers have it; a session's own is that of its beginning."""
-    with database.connect() as one:
+    with writable.connect() as one:
         packet = one.scalar("SELECT @@global.max_allowed_packet")
-        one.query("SET GLOBAL super_read_only = OFF")
         one.query(f"SET GLOBAL max_allowed_packet = {_PACKET}")
         one.query("CREATE DATABASE `odd-%s`")
     try:
-        with database.connect() as small:
+        with writable.connect() as small:
             connect.set_read_timeout(small, 60)
             small.query("USE `odd-%s`")
             small.query("SET sql_mode = ''")
             yield small
     finally:
-        with database.connect() as one:
+        with writable.connect() as one:
             one.query("DROP DATABASE `odd-%s`")
             one.query(f"SET GLOBAL max_allowed_packet = {packet}")
-            one.query("SET GLOBAL super_read_only = ON")
 
 
 @pytest.fixture

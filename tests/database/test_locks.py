@@ -1,28 +1,19 @@
 """Which sessions are in the way of a hand-over, on a real server: what `switchover` names before it begins (bug 15).
 
-That the hand-over stands still for just these was tried on the lab (MySQL 9.7.4, with a writer that waits for
+That the hand-over waits for just these was tried on the lab (MySQL 9.7.4, with a writer that waits for
 the lock), and that KILL does not end one that has begun: tests/cluster/test_repair.py has the case.
 """
 
 from __future__ import annotations
-
-from collections.abc import Iterator
 
 import pytest
 
 from mysqlops.mysql import sessions
 from tests.database.conftest import Database
 
+pytestmark = pytest.mark.usefixtures("writable")
 _WRITES = ["BEGIN", "INSERT INTO locks.t VALUES ()"]
 _PREPARES = ["XA START 'x'", "INSERT INTO locks.t VALUES ()", "XA END 'x'", "XA PREPARE 'x'"]
-
-
-@pytest.fixture(autouse=True)
-def _writable(database: Database) -> Iterator[None]:
-    with database.connect() as server:
-        server.query("SET GLOBAL super_read_only = OFF")
-        yield
-        server.query("SET GLOBAL super_read_only = ON")
 
 
 @pytest.mark.parametrize(

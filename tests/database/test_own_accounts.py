@@ -11,7 +11,7 @@ import pytest
 from mysqlops import errors
 from mysqlops.agent import credentials, pod, settings
 from mysqlops.core import names
-from mysqlops.mysql import account_files, accounts, connect, group_replication, own_accounts
+from mysqlops.mysql import account_files, accounts, connect, own_accounts
 from tests.database.conftest import Database
 from tests.database.containers import Template, docker, image
 from tests.database.files import CONFIG, PASSWORDS, PREVIOUS
@@ -21,16 +21,13 @@ _STRICT = {"policy": "STRONG", "length": 64}
 
 
 @pytest.fixture
-def server(database: Database) -> Iterator[connect.Server]:
+def server(writable: Database) -> Iterator[connect.Server]:
     """Writable, and nothing is logged; other tests find the accounts as they were."""
-    with database.connect() as made:
-        made.query("SET GLOBAL super_read_only = OFF")
-        made.query("SET GLOBAL read_only = OFF")
+    with writable.connect() as made:
         made.query("SET sql_log_bin = 0")
         yield made
         for line in account_files.reset_file(PASSWORDS | PREVIOUS).removesuffix("SHUTDOWN;\n").splitlines():
             made.query(line.removesuffix(";"))
-        group_replication.refuse_writes(made)
 
 
 class _Pod(pod.Pod):

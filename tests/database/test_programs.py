@@ -13,14 +13,12 @@ from tests.database.payloads import COMMANDING, HARMLESS, HIDING, SPLITTING
 
 
 @pytest.fixture
-def server(database: Database) -> Iterator[connect.Server]:
-    with database.connect() as one:
-        one.query("SET GLOBAL super_read_only = OFF")
+def server(writable: Database) -> Iterator[connect.Server]:
+    with writable.connect() as one:
         one.query("CREATE DATABASE tricky")
         one.query("CREATE TABLE tricky.t (id INT PRIMARY KEY)")
         yield one
         one.query("DROP DATABASE tricky")
-        one.query("SET GLOBAL super_read_only = ON")
 
 
 def test_programs_that_a_client_would_split_are_named(server: connect.Server) -> None:

@@ -1,4 +1,4 @@
-"""A rehearsed upgrade with the Job's own scripts and programs; the server upgrades its data because it is told to."""
+"""A rehearsed upgrade with the Job's own scripts and programs; an option forces the server to upgrade."""
 
 from __future__ import annotations
 

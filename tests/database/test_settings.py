@@ -1,4 +1,4 @@
-"""What we read in my.cnf and what we say of options, asked of mysqld itself."""
+"""How mysqlops reads my.cnf and judges options, compared with mysqld itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the agent reads of a server for /metrics, on real servers in a group."""
+"""The agent's queries for /metrics, on real servers in a group."""
 
 from __future__ import annotations
 

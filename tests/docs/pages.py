@@ -10,7 +10,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
-PAGES = [*sorted(ROOT.glob("*.md")), *sorted(DOCS.rglob("*.md")), ROOT / "scripts" / "labkit" / "README.md"]
+PAGES = [
+    *sorted(ROOT.glob("*.md")),
+    *sorted(DOCS.rglob("*.md")),
+    *(ROOT / folder / "README.md" for folder in ("scripts/labkit", "tests")),
+]
 GENERATED = {DOCS / "reference" / "cli.md", DOCS / "reference" / "rbac.md"}
 
 
@@ -95,7 +99,7 @@ def _joined(block: str) -> list[str]:
 def examples() -> list[Command]:
     """The `mysqlops …` lines of the help texts, as the CLI reference shows them."""
     text = (DOCS / "reference" / "cli.md").read_text()
-    helps = re.findall(r"^```text\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    helps = re.findall(r"^```text\n(.*?)^```", text.replace("\\\n", " "), re.MULTILINE | re.DOTALL)
     return [command(line) for one in helps for line in re.findall(r"^    mysqlops (.*)$", one, re.MULTILINE)]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import os
 import re
@@ -13,9 +14,11 @@ from mysqlops import errors
 from mysqlops.cli.main import COMMANDS
 from mysqlops.core import cluster_file, rights
 from mysqlops.planning import obituary
+from tests.docs import words
+from tests.docs.pages import PAGES
 
 ROOT = Path(__file__).parents[2]
-PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "scripts/labkit/README.md"]
+_TESTS = ROOT / "tests" / "README.md"
 
 
 def test_the_generated_pages_are_those_of_the_code() -> None:
@@ -65,6 +68,16 @@ def test_the_readme_stays_short_and_links_lead_somewhere() -> None:
     for page in PAGES:
         for link in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
             assert (page.parent / link).exists(), f"{page}: {link}"
+
+
+def test_a_newcomer_sees_what_each_test_module_tests() -> None:
+    folders = {file.parent.name for file in (ROOT / "tests").glob("*/__init__.py")} - {"faults"}
+    assert folders == set(
+        re.findall(r"`(\w+)`", "".join(re.findall(r"^\| (`.+?) \|", _TESTS.read_text(), re.MULTILINE)))
+    )
+    for file in (ROOT / "tests").rglob("test_*.py"):
+        purpose = ast.get_docstring(ast.parse(file.read_text())) or ""
+        assert (bool(purpose), words.found(purpose)) == (True, []), file
 
 
 def test_files_stay_small() -> None:

@@ -40,6 +40,19 @@ def test_the_changelog_has_the_version() -> None:
     assert newest == __version__
 
 
+def test_the_changelog_of_the_next_version_can_be_read_at_one_sitting() -> None:
+    """It is for users: what they see, by kind. What changes an entry that is not released yet is written into it."""
+    page = (_ROOT / "CHANGELOG.md").read_text()
+    _, _, newest = page.partition("## [Unreleased]\n")
+    unreleased, _, _ = newest.partition("\n## [")
+    kinds = re.findall(r"^### (.+)$", unreleased, re.MULTILINE)
+    allowed = ["Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"]
+    assert kinds == [kind for kind in allowed if kind in kinds], "each kind once, in this order"
+    assert len(unreleased.splitlines()) <= 150, "join entries about one subject"
+    entries = re.findall(r"^- .*(?:\n  .*)*", unreleased, re.MULTILINE)
+    assert [entry for entry in entries if entry.count("\n") > 3] == [], "one thought an entry"
+
+
 def test_a_runbook_is_one_script_that_needs_no_other_file(capsys: pytest.CaptureFixture[str]) -> None:
     names = {file.stem for file in (_ROOT / "scripts" / "runbooks").glob("*.sh")} - {"common"}
     assert set(carried.runbooks()) == names

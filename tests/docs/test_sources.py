@@ -164,6 +164,12 @@ def _essence(tree: ast.Module) -> ast.Module:
     return tree
 
 
+def test_no_command_rehearses_past_the_one_function() -> None:
+    """Run.do rehearses, asks and locks in the one order that is safe; a command that repeats it may ask too late."""
+    rehearsals = {file for file, _ in _calls("rehearse") if file.startswith("cli/")}
+    assert rehearsals == {"cli/context.py", "cli/upgrade.py"}, "upgrade's is --rehearse, which tries a backup"
+
+
 def test_no_pod_is_built_past_the_one_function() -> None:
     """Who sets pull secrets builds a pod: there is one such place."""
     found = [

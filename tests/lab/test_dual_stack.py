@@ -41,8 +41,7 @@ except urllib.error.HTTPError as error:
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Namespace]:
     with second.lab(NAME, "dual") as namespace:
-        done = namespace.mysqlops("deploy", "mysql", *SMALL)
-        assert done.code == 0, done.err
+        namespace.must("deploy", "mysql", *SMALL)
         yield namespace
 
 

@@ -19,8 +19,7 @@ NAME = "labipv6"
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Namespace]:
     with second.lab(NAME, "ipv6") as namespace:
-        done = namespace.mysqlops("deploy", "mysql", *SMALL)
-        assert done.code == 0, done.err
+        namespace.must("deploy", "mysql", *SMALL)
         yield namespace
 
 

@@ -1,5 +1,5 @@
 """How the image check runs MySQL Shell's upgrade checker: the real script, with a stand-in for the Shell, because none
-is to be had here."""
+is available here."""
 
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+"""GTID sets: parsed, written and computed as the server does it, for generated sets."""
+
 from __future__ import annotations
 
 import pytest

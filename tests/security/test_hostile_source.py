@@ -15,8 +15,7 @@ _GRANTS = "SHOW GRANTS FOR limited@'%'"
 
 @pytest.fixture(scope="module")
 def attacked(namespace: Namespace) -> Namespace:
-    done = namespace.mysqlops("deploy", "mysql", *SMALL, "--replicas", "1")
-    assert done.code == 0, done.err
+    namespace.must("deploy", "mysql", *SMALL, "--replicas", "1")
     old_server.start(namespace)
     old_server.sql(namespace, "CREATE USER limited@'%' IDENTIFIED BY 'x'; GRANT CREATE, INSERT ON *.* TO limited@'%'")
     return namespace

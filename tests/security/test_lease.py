@@ -25,8 +25,7 @@ _ANSWERS = {0, 2, 3, 5, 6, 8, 9, 10}
 
 @pytest.fixture(scope="module")
 def small(namespace: Namespace) -> Namespace:
-    done = namespace.mysqlops("deploy", "mysql", "--replicas", "1", *SMALL)
-    assert done.code == 0, done.err
+    namespace.must("deploy", "mysql", "--replicas", "1", *SMALL)
     secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "precious"}, "stringData": {"x": "y"}}
     namespace.kubectl("apply", "-f", "-", stdin=json.dumps(secret))
     return namespace

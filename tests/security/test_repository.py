@@ -29,8 +29,7 @@ EVIL_CNF = {"max_connections": "70\nsync_binlog = 0\nplugin_load_add = evil.so"}
 @pytest.fixture(scope="module")
 def real(namespace: Namespace) -> backup.Backup:
     """The one backup of a small cluster."""
-    done = namespace.mysqlops("deploy", "mysql", "--replicas", "1", *SMALL)
-    assert done.code == 0, done.err
+    namespace.must("deploy", "mysql", "--replicas", "1", *SMALL)
     namespace.sql("mysql-0", "CREATE TABLE app.things (id INT PRIMARY KEY)")
     namespace.sql("mysql-0", "INSERT INTO app.things VALUES (1), (2)")
     namespace.claim("backups", "2Gi")

@@ -1,4 +1,4 @@
-"""scripts/simulate: many worlds, a summary, and each failing seed as a short story."""
+"""scripts/simulate: many worlds, a summary, and a short story of each failing seed."""
 
 from __future__ import annotations
 

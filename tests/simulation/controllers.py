@@ -1,4 +1,4 @@
-"""The controllers of the simulated world: each a function that brings what is there nearer to what is wanted.
+"""The controllers of the simulated world: each a function that brings existing objects nearer to the wanted ones.
 
 They act through the API server's verbs, one round at a time and in this order; how often, and after which delay, the
 world decides. There is no kubelet and no scheduler here: pods get their node and their state from the world.

@@ -10,6 +10,8 @@ from tests.simulation import kubelet
 from tests.simulation.scheduler import Killed, Process
 
 if TYPE_CHECKING:
+    from tests.simulation.mysqld import Mysqld
+    from tests.simulation.volume import Volume
     from tests.simulation.world import World
 
 _WRITES = ("PUT ", "PATCH ", "CREATE ", "APPLY ", "DELETE ", "EXEC ", "SET ", "START ", "STOP ", "CLONE ")
@@ -197,38 +199,30 @@ class Faults:
         self._world.cuts |= cut
         self._world.scheduler.after(event.figure, lambda: self._world.cuts.difference_update(cut))
 
+    def _for_a_while(self, thing: Mysqld | Volume, trouble: str, seconds: float) -> None:
+        setattr(thing, trouble, True)
+        self._world.scheduler.after(seconds, lambda: setattr(thing, trouble, False))
+
     def _hold_applier(self, event: Event) -> None:
-        found = self._pod(event)
-        if found is not None:
-            server = found.server
-            server.applier_held = True
-            self._world.scheduler.after(event.figure * 2, lambda: setattr(server, "applier_held", False))
+        if found := self._pod(event):
+            self._for_a_while(found.server, "applier_held", event.figure * 2)
 
     def _break_applier(self, event: Event) -> None:
         """As for a lock that it waits for in vain; a member whose data differs fails until it is rebuilt."""
-        found = self._pod(event)
-        if found is not None:
-            server = found.server
-            server.applier_fails = True
-            self._world.scheduler.after(event.figure * 4, lambda: setattr(server, "applier_fails", False))
+        if found := self._pod(event):
+            self._for_a_while(found.server, "applier_fails", event.figure * 4)
 
     def _skew_clock(self, event: Event) -> None:
         self._node(event).skew = event.figure - 15.0
 
     def _fill_volume(self, event: Event) -> None:
-        found = self._pod(event)
-        if found is not None:
-            volume = found.volume
-            volume.is_full = True
-            self._world.scheduler.after(event.figure * 2, lambda: setattr(volume, "is_full", False))
+        if found := self._pod(event):
+            self._for_a_while(found.volume, "is_full", event.figure * 2)
 
     def _break_mysqld(self, event: Event) -> None:
         """It runs on, and starts no more: a file of its data is damaged, or its configuration."""
-        found = self._pod(event)
-        if found is not None:
-            volume = found.volume
-            volume.is_broken = True
-            self._world.scheduler.after(event.figure * 6, lambda: setattr(volume, "is_broken", False))
+        if found := self._pod(event):
+            self._for_a_while(found.volume, "is_broken", event.figure * 6)
 
     def _delete_pod(self, event: Event) -> None:
         self._delete("Pod", f"{self._world.name}-{event.who}")

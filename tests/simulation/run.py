@@ -1,4 +1,4 @@
-"""Runs worlds: a seed and a scenario give a list of events; what they lead to is checked, shrunk and told plainly."""
+"""Runs worlds: a seed and a scenario give a list of events; what comes of them is checked; failures are shrunk."""
 
 from __future__ import annotations
 

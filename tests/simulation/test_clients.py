@@ -1,4 +1,4 @@
-"""What only the simulated API server has: hooks around each request, a watch cache that stands still, listeners."""
+"""What only the simulated API server has: hooks around each request, a watch cache that is stuck, listeners."""
 
 from __future__ import annotations
 

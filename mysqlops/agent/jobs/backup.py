@@ -252,7 +252,7 @@ class Job:
         if self._env.get("RATE_MIB"):
             server.query("SET GLOBAL clone_max_data_bandwidth = %s", [int(self._env["RATE_MIB"])])
         (_WORK / "again").touch()
-        with self._local() as observer, clone.Watch(observer, self._clock, self._say):
+        with self._local() as observer, clone.watched(observer, self._clock, self._say):
             clone.take(server, donor.host, login)
         local.until(self._clock, lambda: not (_WORK / "again").exists(), "start again")
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from mysqlops import errors
 from mysqlops.core import backup, binlog, names, view
+from mysqlops.core.owner import Owner
 from mysqlops.core.typed import Json
 from mysqlops.mysql import connect, group_replication, receiver
 
@@ -59,7 +60,7 @@ def key() -> str:
     return _KEY.read_text().strip() if _KEY.exists() else ""
 
 
-def owner(environment: Mapping[str, str]) -> backup.Owner:
+def owner(environment: Mapping[str, str]) -> Owner:
     return environment["ORIGIN"], environment["MYSQLOPS_CLUSTER"], environment["MYSQLOPS_NAMESPACE"]
 
 

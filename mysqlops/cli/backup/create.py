@@ -12,7 +12,6 @@ from mysqlops import errors
 from mysqlops.cli import options, output
 from mysqlops.cli.backup import show
 from mysqlops.cli.context import Run
-from mysqlops.cli.types import Rate
 from mysqlops.core.retention import Policy
 
 if TYPE_CHECKING:
@@ -33,14 +32,7 @@ if TYPE_CHECKING:
 )
 @click.option("--snapshot-class", metavar="NAME", default="", help="VolumeSnapshotClass (default: the driver's).")
 @click.option("--all-members", is_flag=True, help="Copy the volume of every member, one after another.")
-@click.option(
-    "--rate",
-    "rate_mib",
-    type=Rate(),
-    default=0,
-    metavar="RATE",
-    help="Limit of copy and upload per second, such as 50Mi.",
-)
+@options.rate
 @click.option("--no-check", is_flag=True, help="Store the copy without reading all its tables first.")
 @options.keep
 @options.dry_run()
@@ -75,7 +67,7 @@ def create(
       mysqlops backup create mysql --all-members
       mysqlops backup create mysql --method snapshot
       mysqlops backup create mysql --method logical
-      mysqlops backup create mysql --target offsite --rate 50 --keep-daily 7 --keep-weekly 4
+      mysqlops backup create mysql --target offsite --rate 50Mi --keep-daily 7
     """
     from mysqlops.core import backup
     from mysqlops.operations import backup as operations
@@ -88,27 +80,24 @@ def create(
         text = "--no-wait: not with --all-members or --method snapshot, which are more than one Job"
         raise errors.ConfigError(text, hint="mysqlops backup schedule set: a schedule needs no command")
 
-    def asked(session: Session) -> operations.Request:
+    def act(session: Session) -> Sequence[backup.Backup] | str:
         check = backup.NONE if no_check else backup.CHECKSUM
-        return operations.Request(targets.find(session.client, target), member, method, check, rate_mib, policy)
-
-    def act(session: Session) -> Sequence[backup.Backup]:
-        request = asked(session)
+        place = targets.find(session.client, target)
+        request = operations.Request(place, member, method, check, rate_mib, policy)
+        if not wait:
+            return jobs.begin(session, operations.job_of(session, run.name, request))
         as_snapshot: operations.Make = partial(snapshot.create, snapshot_class=snapshot_class)
         make = as_snapshot if method == backup.SNAPSHOT else operations.create
         if all_members:
             return operations.create_of_all(session, run.name, request, make)
         return [make(session, run.name, request)]
 
-    if dry_run:
-        run.rehearse(act, f"back up {'every member of ' if all_members else ''}{run.name}")
-        return
-    with run.reading() as session:
-        if wait:
-            _show(run, act(session), is_list=all_members)
-            return
-        job = jobs.begin(session, operations.job_of(session, run.name, asked(session)))
-    output.result({"job": job, "waited": wait}, run.form, f"Job {job} backs up {run.name}")
+    what = f"back up {'every member of ' if all_members else ''}{run.name}"
+    done = run.do(act, what, dry_run=dry_run, locks=False)
+    if isinstance(done, str):
+        output.result({"job": done, "waited": wait}, run.form, f"Job {done} backs up {run.name}")
+    else:
+        _show(run, done, is_list=all_members)
 
 
 def _check_method(method: str, snapshot_class: str, *, limits: bool, no_check: bool) -> None:

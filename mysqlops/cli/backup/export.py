@@ -49,21 +49,15 @@ def export(
         raise errors.ConfigError(f"--file {file!r}: expected a plain file name of letters, digits, '.', '_' and '-'")
     path = file
 
-    def job(session: Session) -> Json:
+    def act(session: Session) -> tuple[Json, str]:
         place = targets.find(session.client, target)
-        return exporting.job_of(session, place, operations.trusted(session, place, backup, trust), claim, path)
+        job = exporting.job_of(session, place, operations.trusted(session, place, backup, trust), claim, path)
+        if wait:
+            digest = exporting.run(session, job)
+            return {"sha256": digest}, f"{backup} is in claim {claim}, file {path}; sha256 {digest}"
+        started = jobs.begin(session, job)
+        return {"job": started}, f"Job {started} writes {backup} onto claim {claim}"
 
-    if dry_run:
-        run.rehearse(
-            lambda session: jobs.begin(session, job(session)), f"write {backup} onto claim {claim}, file {path}"
-        )
-        return
-    facts = {"backup": backup, "claim": claim, "file": file, "waited": wait}
-    with run.reading() as session:
-        if not wait:
-            started = jobs.begin(session, job(session))
-            output.result({**facts, "job": started}, run.form, f"Job {started} writes {backup} onto claim {claim}")
-            return
-        digest = exporting.run(session, job(session))
-    text = f"{backup} is in claim {claim}, file {file}; sha256 {digest}"
-    output.result({**facts, "sha256": digest}, run.form, text)
+    what = f"write {backup} onto claim {claim}, file {path}"
+    facts, text = run.do(act, what, dry_run=dry_run, locks=False)
+    output.result({"backup": backup, "claim": claim, "file": path, "waited": wait, **facts}, run.form, text)

@@ -23,7 +23,7 @@ def prune(run: Run, *, target: str | None, policy: Policy, dry_run: bool) -> Non
 
     \b
     Example:
-      mysqlops backup prune mysql --keep-last 3 --keep-daily 7 --keep-weekly 4 --keep-monthly 12 --yes
+      mysqlops backup prune mysql --keep-daily 7 --keep-weekly 4 --yes
     """
     from mysqlops.operations import pruning, targets
 

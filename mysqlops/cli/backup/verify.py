@@ -13,7 +13,7 @@ from mysqlops.core import counting
 
 if TYPE_CHECKING:
     from mysqlops.core.backup import Backup
-    from mysqlops.core.target import Target
+    from mysqlops.core.typed import Json
     from mysqlops.operations.session import Session
     from mysqlops.operations.signing import Trust
 
@@ -39,27 +39,23 @@ def verify(run: Run, backup: str, *, trust: Trust, target: str | None, dry_run: 
     from mysqlops.operations import backup as operations
     from mysqlops.operations import jobs, targets
 
-    def find(session: Session) -> tuple[Target, Backup]:
+    def act(session: Session) -> tuple[Json, str]:
         place = targets.find(session.client, target)
-        return place, operations.trusted(session, place, backup, trust)
+        found = operations.trusted(session, place, backup, trust)
+        if wait:
+            done = operations.verify(session, run.name, place, found)
+            return show.as_json(done), _sentence(done)
+        job = jobs.begin(session, operations.verify_job(session, run.name, place, found))
+        return {"backup": backup, "job": job}, f"Job {job} verifies {backup}"
 
-    def act(session: Session) -> Backup:
-        return operations.verify(session, run.name, *find(session))
+    what = f"restore {backup} in a separate pod, and compare it"
+    facts, text = run.do(act, what, dry_run=dry_run, locks=False)
+    output.result({**facts, "waited": wait}, run.form, text)
 
-    if dry_run:
-        run.rehearse(act, f"restore {backup} in a separate pod, and compare it")
-        return
-    with run.reading() as session:
-        if not wait:
-            started = jobs.begin(session, operations.verify_job(session, run.name, *find(session)))
-            output.result(
-                {"backup": backup, "job": started, "waited": wait}, run.form, f"Job {started} verifies {backup}"
-            )
-            return
-        done = act(session)
+
+def _sentence(done: Backup) -> str:
     seconds = done.verified.seconds if done.verified else 0.0
-    text = (
+    return (
         f"{done.id} is good: fetched and started in {seconds} s, "
         f"{counting.of(done.tables, 'table')} and {counting.of(done.rows, 'row')} as recorded"
     )
-    output.result({**show.as_json(done), "waited": wait}, run.form, text)

@@ -9,7 +9,6 @@ import click
 from mysqlops import errors
 from mysqlops.cli import options, output
 from mysqlops.cli.context import Run
-from mysqlops.cli.types import Duration
 from mysqlops.core import my_cnf, setting_secrets
 
 _LONGEST = 4000  # characters of a line that mysqld reads
@@ -25,13 +24,7 @@ _LONGEST = 4000  # characters of a line that mysqld reads
 @click.option(
     "--settle", is_flag=True, help="Clean up after a killed command: set every member to the values in my.cnf."
 )
-@click.option(
-    "--member-timeout",
-    type=Duration(),
-    default="10m",
-    show_default=True,
-    help="A restarted member that has not joined the group by then has failed.",
-)
+@options.member_timeout("A restarted member")
 @options.dry_run("Let the server check the change, show the steps; change nothing.")
 def set(
     run: Run,
@@ -54,7 +47,8 @@ def set(
     \b
     Examples:
       mysqlops config set mysql max_connections=200 long_query_time=0.5
-      mysqlops config set mysql authentication_ldap_simple_bind_root_pwd=- < bind-password
+      mysqlops config set mysql \\
+          authentication_ldap_simple_bind_root_pwd=- < bind-password
       mysqlops config set mysql --unset long_query_time
       mysqlops config set mysql --revert
       mysqlops config set mysql --settle

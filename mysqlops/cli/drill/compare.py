@@ -24,7 +24,7 @@ def compare(run: Run, before: Path, after: Path) -> None:
 
     \b
     Example:
-      mysqlops drill compare drills/drill-freeze-20261101T030000Z drills/drill-freeze-20261108T030000Z
+      mysqlops drill compare drills/drill-freeze-A drills/drill-freeze-B
     """
     from mysqlops.drill import store
     from mysqlops.drill.report import compare as planning

@@ -37,7 +37,7 @@ def _help(fault: Fault) -> str:
     needs = "" if about.needs == NAMESPACE else f"\n\nNeeds {NEEDS[about.needs]}."
     example = f"\b\nExample:\n  mysqlops drill {about.name} mysql --confirm mysql"
     where = "Without NAME, the namespace must have exactly one cluster."
-    return f"{about.does[:1].upper()}{about.does[1:]}.\n\nHits {hit}. {where}{needs}\n\n{example}"
+    return f"{about.does[:1].upper()}{about.does[1:]}.\n\nBlast radius: {hit}. {where}{needs}\n\n{example}"
 
 
 def make(fault: Fault, run: Run, name: str | None, request: Request, *, dry_run: bool) -> int:

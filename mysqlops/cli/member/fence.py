@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from mysqlops.cli import options, output
-from mysqlops.cli.context import Run
+from mysqlops.cli.context import Question, Run
 
 
 @click.command()
@@ -26,14 +26,12 @@ def fence(run: Run, member: str, *, reason: str, dry_run: bool, wait: bool) -> N
     """
     from mysqlops.operations import member as operations
 
-    if dry_run:
-        run.rehearse(
-            lambda session: operations.fence(session, run.name, member, reason), f"take {member} out of service"
-        )
-        return
-    run.confirm(f"disconnects the clients of {member}, which refuses all until unfence")
-    with run.changing() as session:
-        changed = operations.fence(session, run.name, member, reason, wait=wait)
+    changed = run.do(
+        lambda session: operations.fence(session, run.name, member, reason, wait=wait),
+        f"take {member} out of service",
+        dry_run=dry_run,
+        question=Question(f"disconnects the clients of {member}, which refuses all until unfence"),
+    )
     done = f"{member} is fenced" if wait else f"{member} is ordered to refuse clients"
     text = done if changed else f"{member} was fenced already: nothing changed"
     output.result({"member": member, "changed": changed, "waited": wait}, run.form, text)

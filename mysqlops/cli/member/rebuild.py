@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from mysqlops.cli import options, output
-from mysqlops.cli.context import Run
+from mysqlops.cli.context import Question, Run
 
 
 @click.command()
@@ -30,14 +30,11 @@ def rebuild(run: Run, member: str, *, accept_loss: bool, dry_run: bool, wait: bo
     """
     from mysqlops.operations import member as operations
 
-    if dry_run:
-        run.rehearse(
-            lambda session: operations.rebuild(session, run.name, member, accept_loss=accept_loss),
-            f"delete the data of {member} and let it copy everything from the group",
-        )
-        return
-    run.confirm(f"deletes the data of {member}", name=member, loses=True)
-    with run.changing() as session:
-        operations.rebuild(session, run.name, member, accept_loss=accept_loss, wait=wait)
+    run.do(
+        lambda session: operations.rebuild(session, run.name, member, accept_loss=accept_loss, wait=wait),
+        f"delete the data of {member} and let it copy everything from the group",
+        dry_run=dry_run,
+        question=Question(f"deletes the data of {member}", name=member, loses=True),
+    )
     text = f"{member} holds what the group holds" if wait else f"{member} has an empty claim, and copies from the group"
     output.result({"member": member, "waited": wait}, run.form, text)

@@ -22,11 +22,11 @@ def unfence(run: Run, member: str, *, dry_run: bool, wait: bool) -> None:
     """
     from mysqlops.operations import member as operations
 
-    if dry_run:
-        run.rehearse(lambda session: operations.unfence(session, run.name, member), f"put {member} back into service")
-        return
-    with run.changing() as session:
-        changed = operations.unfence(session, run.name, member, wait=wait)
+    changed = run.do(
+        lambda session: operations.unfence(session, run.name, member, wait=wait),
+        f"put {member} back into service",
+        dry_run=dry_run,
+    )
     done = f"{member} is back in service" if wait else f"{member} is ordered to accept clients"
     text = done if changed else f"{member} was not fenced: nothing changed"
     output.result({"member": member, "changed": changed, "waited": wait}, run.form, text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from mysqlops.cli import options, output
-from mysqlops.cli.context import Run
+from mysqlops.cli.context import Question, Run
 from mysqlops.core import names
 
 
@@ -32,14 +32,14 @@ def rotate(run: Run, *, new_ca: bool, drop_old_ca: bool, dry_run: bool) -> None:
     if new_ca and drop_old_ca:
         raise click.UsageError("--new-ca and --drop-old-ca exclude each other: in between, all clients need the new CA")
     stage = "ca" if new_ca else "drop" if drop_old_ca else "certificate"
-    if dry_run:
-        what = "drop the old CA" if drop_old_ca else "create a new CA" if new_ca else "create a new certificate"
-        run.rehearse(lambda session: tls.rotate(session, run.name, stage), f"{what} for {run.name}")
-        return
-    if drop_old_ca:
-        run.confirm(f"drops the old CA of {run.name}: clients that trust no other cannot connect")
-    with run.changing() as session:
-        fingerprint = tls.rotate(session, run.name, stage)
+    what = "drop the old CA" if drop_old_ca else "create a new CA" if new_ca else "create a new certificate"
+    drops = f"drops the old CA of {run.name}: clients that trust no other cannot connect"
+    fingerprint = run.do(
+        lambda session: tls.rotate(session, run.name, stage),
+        f"{what} for {run.name}",
+        dry_run=dry_run,
+        question=Question(drops) if drop_old_ca else None,
+    )
     text = f"every member of {run.name} presents certificate {fingerprint}"
     if new_ca:
         then = f"mysqlops tls rotate {run.name} --drop-old-ca"

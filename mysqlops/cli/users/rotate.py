@@ -7,7 +7,7 @@ from dataclasses import asdict
 import click
 
 from mysqlops.cli import options, output
-from mysqlops.cli.context import Run
+from mysqlops.cli.context import Question, Run
 
 
 @click.command()
@@ -30,14 +30,14 @@ def rotate(run: Run, *, finish: bool, dry_run: bool) -> None:
     from mysqlops.operations import users
 
     act = users.finish if finish else users.rotate
-    if dry_run:
-        what = "drop the old passwords" if finish else "give the accounts new passwords, beside the old ones"
-        run.rehearse(lambda session: act(session, run.name), f"{what} of {run.name}")
-        return
-    if finish:
-        run.confirm(f"drops the old passwords of {run.name}: applications that still use them are locked out")
-    with run.changing() as session:
-        done = act(session, run.name)
+    what = "drop the old passwords" if finish else "give the accounts new passwords, beside the old ones"
+    locked_out = f"drops the old passwords of {run.name}: applications that still use them are locked out"
+    done = run.do(
+        lambda session: act(session, run.name),
+        f"{what} of {run.name}",
+        dry_run=dry_run,
+        question=Question(locked_out) if finish else None,
+    )
     if not finish:
         text = f"Secret {run.name}-app holds a new password; the old ones are valid too until --finish"
     elif done.waiting:

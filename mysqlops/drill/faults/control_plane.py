@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from mysqlops import errors
 from mysqlops.drill.model import BY_ITSELF, LAB, NOBODY, About
 from mysqlops.drill.plan import filters
@@ -91,8 +93,12 @@ def _is_led_back(scene: Scene, facts: Facts) -> bool:
     return True
 
 
+def _without_api(about: About, prepare: Callable[[Scene], Facts]) -> Fault:
+    return Fault(about, _inject, prepare=prepare, is_healed=_is_healed, undo=_undo)
+
+
 FAULTS = (
-    Fault(
+    _without_api(
         About(
             "api-server-loss",
             "the API server is frozen for 14 s",
@@ -102,12 +108,9 @@ FAULTS = (
             undone=BY_ITSELF,
             lasts=14,
         ),
-        _inject,
-        prepare=_facts,
-        is_healed=_is_healed,
-        undo=_undo,
+        _facts,
     ),
-    Fault(
+    _without_api(
         About(
             "kill-mysqld-without-api",
             "the primary's mysqld is killed while the API server is frozen for 14 s",
@@ -116,10 +119,7 @@ FAULTS = (
             undone=BY_ITSELF,
             lasts=14,
         ),
-        _inject,
-        prepare=_with_mysqld,
-        is_healed=_is_healed,
-        undo=_undo,
+        _with_mysqld,
     ),
     Fault(
         About(

@@ -7,6 +7,7 @@ so are the clients of the minority.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from ipaddress import ip_address
 
 from mysqlops.core.typed import Json
@@ -87,8 +88,12 @@ def _is_healed(scene: Scene, facts: Facts) -> bool:
     return not any(_mark(scene) in own.output(command) for command in listed)
 
 
+def _fault(about: About, prepare: Callable[[Scene], Facts]) -> Fault:
+    return Fault(about, _inject, prepare=prepare, is_healed=_is_healed, undo=_undo)
+
+
 FAULTS = (
-    Fault(
+    _fault(
         About(
             "isolate-primary",
             "the primary's pod is cut off from all but its own node for 20 s",
@@ -98,12 +103,9 @@ FAULTS = (
             lasts=20,
             has_minority=True,
         ),
-        _inject,
-        prepare=_cut,
-        is_healed=_is_healed,
-        undo=_undo,
+        _cut,
     ),
-    Fault(
+    _fault(
         About(
             "isolate-replica",
             "a replica's pod is cut off from all but its own node for 15 s",
@@ -113,12 +115,9 @@ FAULTS = (
             undone=BY_ITSELF,
             lasts=15,
         ),
-        _inject,
-        prepare=_cut,
-        is_healed=_is_healed,
-        undo=_undo,
+        _cut,
     ),
-    Fault(
+    _fault(
         About(
             "partition",
             "the primary is parted from the two other members for 20 s; clients reach all three",
@@ -128,12 +127,9 @@ FAULTS = (
             lasts=20,
             has_minority=True,
         ),
-        _inject,
-        prepare=_part,
-        is_healed=_is_healed,
-        undo=_undo,
+        _part,
     ),
-    Fault(
+    _fault(
         About(
             "slow-network",
             "every fourth packet to and from the primary's pod is lost for 20 s",
@@ -142,9 +138,6 @@ FAULTS = (
             undone=BY_ITSELF,
             lasts=20,
         ),
-        _inject,
-        prepare=_lose,
-        is_healed=_is_healed,
-        undo=_undo,
+        _lose,
     ),
 )

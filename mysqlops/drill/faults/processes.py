@@ -113,6 +113,10 @@ def _signal(scene: Scene, facts: Facts, signal: str) -> list[Command]:
     return [nodes.send(scene.must_have_nodes(), facts["node"], signal, facts["pids"])]
 
 
+def _frozen_agent(about: About) -> Fault:
+    return Fault(about, _freeze_agent, prepare=_agent_facts, is_healed=_is_thawed, undo=_go_on)
+
+
 FAULTS = (
     Fault(
         About(
@@ -147,7 +151,7 @@ FAULTS = (
         is_healed=_is_thawed,
         undo=_go_on,
     ),
-    Fault(
+    _frozen_agent(
         About(
             "agent-frozen",
             "the agent of the next primary is stopped (SIGSTOP) for 30 s, and the primary's mysqld is killed",
@@ -157,12 +161,8 @@ FAULTS = (
             undone=BY_ITSELF,
             lasts=30,
         ),
-        _freeze_agent,
-        prepare=_agent_facts,
-        is_healed=_is_thawed,
-        undo=_go_on,
     ),
-    Fault(
+    _frozen_agent(
         About(
             "agent-frozen-primary",
             "the primary's agent is stopped (SIGSTOP) for 30 s, and its mysqld is killed",
@@ -170,10 +170,6 @@ FAULTS = (
             needs=NODE,
             undone=BY_ITSELF,
             lasts=30,
-        ),
-        _freeze_agent,
-        prepare=_agent_facts,
-        is_healed=_is_thawed,
-        undo=_go_on,
+        )
     ),
 )

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
+import click
 import pytest
 
 from mysqlops import errors
-from mysqlops.cli.context import Access, Confirmation, Run
+from mysqlops.cli.context import Access, Confirmation, Question, Run
 from mysqlops.cli.main import run
 from mysqlops.core import names
 from mysqlops.operations import lock
@@ -16,6 +18,8 @@ from mysqlops.operations.session import Session
 from tests.unit.fakes.api import Killed
 from tests.unit.fakes.cluster import NAME, Cluster
 from tests.unit.fakes.verbs import AGREED, CHANGES, IDLE, REFUSED, options_of, words_of, world
+
+RUN = Run(NAME, "test", "table", 60, Access(), Confirmation())
 
 
 @pytest.fixture
@@ -53,6 +57,26 @@ def test_a_dry_run_takes_no_lock(cluster: Cluster, capsys: pytest.CaptureFixture
         with lock.held(session, NAME, "test"):
             session.client.delete("StatefulSet", NAME)
 
-    Run(NAME, "test", "table", 60, Access(), Confirmation()).rehearse(act, "delete it")
+    with pytest.raises(click.exceptions.Exit) as ended:
+        RUN.do(act, "delete it", dry_run=True, question=Question("deletes it"))
+    assert ended.value.exit_code == 0
     assert "would delete it; nothing was changed" in capsys.readouterr().out
     assert cluster.store.log == []
+
+
+def test_what_nobody_agreed_to_is_not_begun(cluster: Cluster) -> None:
+    """Neither under the lock nor without: the question comes before both."""
+    for locks in (True, False):
+        with pytest.raises(errors.Refused, match="needs a confirmation"):
+            RUN.do(lambda _: pytest.fail("begun"), "delete it", dry_run=False, question=Question("it"), locks=locks)
+    assert cluster.store.log == []
+
+
+def test_what_is_done_is_done_under_the_lock_of_its_cluster(cluster: Cluster) -> None:
+    def holder(session: Session) -> str:
+        lease = session.client.find("Lease", names.operation_lease(NAME))
+        return str(((lease or {}).get("spec") or {}).get("holderIdentity") or "")
+
+    agreed = replace(RUN, confirmation=Confirmation(yes=True))
+    assert agreed.do(holder, "look", dry_run=False, question=Question("looks"))
+    assert not RUN.do(holder, "look", dry_run=False, locks=False)

@@ -49,6 +49,17 @@ def _walk(group: click.Group, path: str = "") -> Iterator[tuple[str, click.Comma
 COMMANDS = dict(_walk(root))
 
 
+def test_each_help_fits_80_columns() -> None:
+    """click wraps text and options; examples are as they are written, and a narrow terminal would break them."""
+    wide = []
+    for path, found in COMMANDS.items():
+        name = f"mysqlops {path.replace('/', ' ')}"
+        help_options = root.context_settings["help_option_names"]  # a command keeps those of its first context
+        context = click.Context(found, info_name=name, terminal_width=80, help_option_names=help_options)
+        wide += [(path, line) for line in found.get_help(context).splitlines() if len(line) > 80]
+    assert wide == []
+
+
 # Each verb that changes nothing, with words that it takes.
 READS = {
     "list": "",

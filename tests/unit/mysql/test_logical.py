@@ -1,4 +1,4 @@
-"""What a dump is told: names as no script can misread them, and accounts as statements."""
+"""The input of a dump: names that no script can misread, and accounts as statements."""
 
 from __future__ import annotations
 

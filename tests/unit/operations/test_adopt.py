@@ -1,4 +1,4 @@
-"""The command of an adoption: whatever becomes of its Job, the way back is told, and the account does not stay."""
+"""The command of an adoption: whatever becomes of its Job, errors name the way back, and the account does not stay."""
 
 from __future__ import annotations
 

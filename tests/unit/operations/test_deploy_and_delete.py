@@ -1,4 +1,4 @@
-"""`deploy` and `delete` while another verb's work is open: one command at a time, and claims that belong together."""
+"""`deploy` and `delete` while another verb's work is open: one command at a time, and claims of one cluster."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Adoption: the Job that copies, what it may be told, and what it says."""
+"""Adoption: the Job that copies, its input, and its report."""
 
 from __future__ import annotations
 

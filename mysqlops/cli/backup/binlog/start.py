@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import click
 
 from mysqlops.cli import options, output
 from mysqlops.cli.context import Run
 from mysqlops.cli.types import Duration
+
+if TYPE_CHECKING:
+    from mysqlops.core.typed import Json
+    from mysqlops.operations.session import Session
 
 
 @click.command()
@@ -31,21 +36,15 @@ def start(run: Run, *, target: str | None, every: float, dry_run: bool, wait: bo
     from mysqlops.objects.binlog import Request
     from mysqlops.operations import binlog, targets
 
-    if dry_run:
-        run.rehearse(
-            lambda session: binlog.start(session, run.name, Request(targets.find(session.client, target), every)),
-            f"store the binary logs of {run.name}",
-        )
-        return
-    with run.changing() as session:
+    def act(session: Session) -> tuple[Json, str]:
         chosen = targets.find(session.client, target)
         request = Request(chosen, every)
         text = f"binary logs of {run.name} go to target {chosen.name} every {every:g} s"
-        if not wait:
-            binlog.begin(session, run.name, request)
-            output.result({"cluster": run.name, "target": chosen.name, "every": every, "waited": wait}, run.form, text)
-            return
-        found = binlog.start(session, run.name, request)
-    output.result(
-        {"cluster": run.name, **asdict(found), "waited": wait}, run.form, f"{text}, complete until {found.until}"
-    )
+        if wait:
+            found = binlog.start(session, run.name, request)
+            return asdict(found), f"{text}, complete until {found.until}"
+        binlog.begin(session, run.name, request)
+        return {"target": chosen.name, "every": every}, text
+
+    facts, text = run.do(act, f"store the binary logs of {run.name}", dry_run=dry_run)
+    output.result({"cluster": run.name, **facts, "waited": wait}, run.form, text)

@@ -20,11 +20,11 @@ def stop(run: Run, *, dry_run: bool) -> None:
     """
     from mysqlops.operations import binlog
 
-    if dry_run:
-        run.rehearse(lambda session: binlog.stop(session, run.name), f"stop storing the binary logs of {run.name}")
-        return
-    with run.changing() as session:
-        was_there = binlog.stop(session, run.name)
+    was_there = run.do(
+        lambda session: binlog.stop(session, run.name),
+        f"stop storing the binary logs of {run.name}",
+        dry_run=dry_run,
+    )
     text = (
         f"binary logs of {run.name} are no longer stored" if was_there else f"nothing stored binary logs of {run.name}"
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from mysqlops.cli import options, output
-from mysqlops.cli.context import Run
+from mysqlops.cli.context import Question, Run
 
 
 @click.command()
@@ -21,10 +21,10 @@ def remove(run: Run, *, dry_run: bool) -> None:
     """
     from mysqlops.operations import schedule
 
-    if dry_run:
-        run.rehearse(lambda session: schedule.remove(session, run.name), f"remove the schedules of {run.name}")
-        return
-    run.confirm(f"ends the scheduled backups of {run.name}")
-    with run.changing() as session:
-        schedule.remove(session, run.name)
+    run.do(
+        lambda session: schedule.remove(session, run.name),
+        f"remove the schedules of {run.name}",
+        dry_run=dry_run,
+        question=Question(f"ends the scheduled backups of {run.name}"),
+    )
     output.result({"cluster": run.name}, run.form, f"{run.name} has no more scheduled backups")

@@ -23,11 +23,10 @@ def run_now(run: Run, *, verify: bool, wait: bool, dry_run: bool) -> None:
     from mysqlops.operations import schedule
 
     kind = "verify" if verify else "backup"
-    if dry_run:
-        run.rehearse(
-            lambda session: schedule.run_now(session, run.name, kind, wait=wait), f"start the {kind} of {run.name}"
-        )
-        return
-    with run.reading() as session:
-        job = schedule.run_now(session, run.name, kind, wait=wait)
+    job = run.do(
+        lambda session: schedule.run_now(session, run.name, kind, wait=wait),
+        f"start the {kind} of {run.name}",
+        dry_run=dry_run,
+        locks=False,
+    )
     output.result({"job": job}, run.form, f"Job {job} {'succeeded' if wait else 'is started'}")

@@ -6,7 +6,7 @@ import click
 
 from mysqlops.cli import options, output
 from mysqlops.cli.context import Run
-from mysqlops.cli.types import Duration, Rate
+from mysqlops.cli.types import Duration
 from mysqlops.core.retention import Policy
 
 
@@ -18,14 +18,7 @@ from mysqlops.core.retention import Policy
     "--verify-cron", default="0 5 * * 0", show_default=True, metavar="CRON", help="When to restore and compare."
 )
 @options.copied_member
-@click.option(
-    "--rate",
-    "rate_mib",
-    type=Rate(),
-    default=0,
-    metavar="RATE",
-    help="Limit of copy and upload per second, such as 50Mi.",
-)
+@options.rate
 @click.option(
     "--max-age", type=Duration(), default=0.0, help="Maximum age of the newest backup (default: two periods)."
 )
@@ -58,18 +51,14 @@ def set(
 
     \b
     Example:
-      mysqlops backup schedule set mysql --cron "0 3 * * *" --keep-daily 7 --keep-weekly 4
+      mysqlops backup schedule set mysql --cron "0 3 * * *" --keep-daily 7
     """
     from mysqlops.objects.schedule import Request
     from mysqlops.operations import schedule
 
     name = run.name
     request = Request(cron, verify_cron, target or "", member, rate_mib, policy, int(max_age), int(verify_max_age))
-    if dry_run:
-        run.rehearse(lambda session: schedule.put(session, name, request), f"back {name} up at {cron} UTC")
-        return
-    with run.changing() as session:
-        schedule.put(session, name, request)
+    run.do(lambda session: schedule.put(session, name, request), f"back {name} up at {cron} UTC", dry_run=dry_run)
     output.result(
         {"cluster": name, "cron": cron, "verify_cron": verify_cron}, run.form, f"{name} is backed up at {cron} UTC"
     )

@@ -60,7 +60,8 @@ def add(
     \b
     Examples:
       mysqlops backup target add local --claim backups
-      mysqlops backup target add offsite --s3 https://s3.example.com/backups --credentials s3-keys
+      mysqlops backup target add offsite \\
+          --s3 https://s3.example.com/backups --credentials s3-keys
     """
     from mysqlops.operations import targets
 
@@ -69,9 +70,12 @@ def add(
     )
     targets_of.check_transport(wanted.repository, accepted=insecure_http)
     request = targets.Request(wanted, credentials, password)
-    made = run.do(lambda session: targets.add(session, request), f"add target {name}: {wanted.place}", dry_run=dry_run)
-    if made is None:
-        return
+    made = run.do(
+        lambda session: targets.add(session, request),
+        f"add target {name}: {wanted.place}",
+        dry_run=dry_run,
+        locks=False,
+    )
     lines = [f"target {name}: {wanted.place} " + ("has a new repository" if made else "holds a repository already")]
     if made and password is None:
         lines.append(f"keep its password outside this cluster: kubectl get secret {wanted.secret} -o yaml")

@@ -29,8 +29,7 @@ def rotate(run: Run, name: str, *, dry_run: bool) -> None:
         lambda session: targets.rotate(session, targets.find(session.client, name)),
         f"give the repository of {name} another password",
         dry_run=dry_run,
+        locks=False,
     )
-    if found is None:
-        return
     text = f"target {name} has another password; keep it outside the cluster: key password of Secret {found.secret}"
     output.result({"target": name, "secret": found.secret}, run.form, text)

@@ -23,10 +23,10 @@ def unlock(run: Run, name: str, *, dry_run: bool) -> None:
     """
     from mysqlops.operations import targets
 
-    found = run.do(
+    run.do(
         lambda session: targets.unlock(session, targets.find(session.client, name)),
         f"remove the locks of dead runs from {name}",
         dry_run=dry_run,
+        locks=False,
     )
-    if found is not None:
-        output.result({"target": name}, run.form, f"target {name}: locks of dead runs are removed")
+    output.result({"target": name}, run.form, f"target {name}: locks of dead runs are removed")
