@@ -46,16 +46,27 @@ _GONE = set(
 
 
 _DROP_SECONDS = 86400.0
+_LOCKED = 1205
+
+
+def drop(target: connect.Server, database: str) -> None:
+    """Drop the previous copy. Raises StepFailed if a session still uses it, MysqlError."""
+    connect.set_read_timeout(target, _DROP_SECONDS)
+    try:
+        target.query(f"DROP DATABASE IF EXISTS {comparison.quoted(database)}")
+    except errors.StatementFailed as error:
+        if error.errno != _LOCKED:
+            raise
+        text = f"database {database}: a transaction in the cluster uses the previous copy; end it, then try again"
+        raise errors.StepFailed(text) from error
 
 
 def begin(source: connect.Server, target: connect.Server, database: str) -> None:
-    """Replace the database by an empty one with the source's routines, which its views may need. Raises StepFailed,
-    MysqlError."""
+    """Create the database, which was dropped, with the source's routines alone: its views may need them. Raises
+    StepFailed, MysqlError."""
     words = [str(word) for word in source.query(_DATABASE, [database])[0]]
     if not all(re.fullmatch(r"\w+", word, re.ASCII) for word in words):
         raise errors.StepFailed(f"database {database}: no character set has such a name: {', '.join(words)}")
-    connect.set_read_timeout(target, _DROP_SECONDS)
-    target.query(f"DROP DATABASE IF EXISTS {comparison.quoted(database)}")
     target.query(f"CREATE DATABASE {comparison.quoted(database)} CHARACTER SET {words[0]} COLLATE {words[1]}")
     _create(source, target, database, _ROUTINES)
 
