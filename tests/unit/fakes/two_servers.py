@@ -92,7 +92,7 @@ class Sql:
                 self.databases.pop(sql.split("`")[1], None)
             case ["CREATE", "DATABASE", *_]:
                 self.databases[sql.split("`")[1]] = {}
-            case ["SHOW", "CREATE", "VIEW", what]:
+            case ["SHOW", "CREATE", "view", what]:
                 return [("", f"CREATE DEFINER=`a`@`b` SQL SECURITY DEFINER VIEW {what} AS select 1", "", "utf8mb4_bin")]
             case ["SHOW", "CREATE", kind, what]:
                 text = f"CREATE DEFINER=`a`@`b` {kind} {what}{_AFTER[kind]}"
