@@ -41,14 +41,21 @@ _GUARD = (
     "DO IF(EXISTS (SELECT 1 FROM mysqlops.adopting WHERE source = {} AND job = {}), 1, (SELECT 1 UNION SELECT 2));\n"
 )
 _LONGEST = 5
-# Less than the connection's timeout: a statement that kept waiting would stop writes later.
+# Less than the connection's timeout: a statement that kept waiting would stop writes later. While the source accepts no
+# writes, nothing may wait until somebody in the cluster ends a transaction.
 _LOCK_SECONDS = 15
+_LOADING = "SET SESSION lock_wait_timeout = 60;\n"  # hours of copying are lost if it ends
 
 
 def only_read(source: connect.Server) -> None:
     """Let this session change nothing but global variables."""
     source.query(READ_ONLY)
-    source.query("SET SESSION lock_wait_timeout = %s", [_LOCK_SECONDS])
+    wait_briefly(source)
+
+
+def wait_briefly(session: connect.Server) -> None:
+    """Fail soon if somebody else holds a lock on a table."""
+    session.query("SET SESSION lock_wait_timeout = %s", [_LOCK_SECONDS])
 
 
 def begin(target: connect.Server, source: str, job: str) -> bool:
@@ -74,9 +81,9 @@ def take(target: connect.Server, source: str, job: str) -> str:
 
 
 def guard(source: str, job: str) -> str:
-    """The first statement of the copy: the client ends with an error if another Job has begun meanwhile, or this one
-    was given up. Hours may pass between a pod's containers, and the copy drops databases."""
-    return _GUARD.format(accounts.quote(source), accounts.quote(job))
+    """How the copy begins: the client ends with an error if another Job has begun meanwhile, or this one was given up.
+    Hours may pass between a pod's containers, and the copy drops databases."""
+    return _GUARD.format(accounts.quote(source), accounts.quote(job)) + _LOADING
 
 
 def mark(target: connect.Server, source: str, databases: Sequence[str]) -> None:
@@ -171,6 +178,21 @@ def unfit(source: connect.Server, databases: Sequence[str]) -> list[Reason]:
     if len(found) > _LONGEST:
         found = [*found[:_LONGEST], Reason("unfit-table", f"and {len(found) - _LONGEST} more")]
     return found
+
+
+def occupied(target: connect.Server, source: str, databases: Sequence[str]) -> list[Reason]:
+    """Databases with anything that no open adoption of this source created: the copy would drop it."""
+    mine = marked(target, source)
+    held = {name: found for name in databases if name not in mine and (found := comparison.held(target, name))}
+    hint = "choose other databases with --database, or drop this one if nobody needs it"
+    text = "database {} of the cluster holds {}, which no open adoption of this source created"
+    return [Reason("occupied", text.format(name, some(found)), hint) for name, found in held.items()]
+
+
+def some(found: Sequence[str]) -> str:
+    """The first five, and how many more."""
+    more = f" and {len(found) - 5} more" if len(found) > 5 else ""
+    return ", ".join(found[:5]) + more
 
 
 _ALTER = "ALTER TABLE on the source first"

@@ -21,6 +21,7 @@ import pymysql
 
 from mysqlops import errors
 from mysqlops.core import adoption
+from mysqlops.mysql import wire_text
 
 SOCKET = "/run/mysqlops/mysqld.sock"
 # Overrides a site's default; pymysql does not notice a changed default of autocommit.
@@ -187,6 +188,7 @@ def _connect(where: str, login: Login, timeout_seconds: float, **options: Any) -
         connection.close()
         text = f"{where}: TLS is required, but the server does not offer it"
         raise errors.ConnectFailed(text, errno=TLS_FAILED)
+    connection.encoding = wire_text.CODEC
     return Server(connection, where)
 
 
@@ -261,4 +263,4 @@ def _message(error: Exception) -> str:
 
 
 def _short(sql: str) -> str:
-    return " ".join(sql.split())[:80]
+    return wire_text.printable(" ".join(sql.split())[:80])

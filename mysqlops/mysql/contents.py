@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from mysqlops import errors
-from mysqlops.mysql import account_statements, comparison, connect
+from mysqlops.mysql import account_statements, comparison, connect, wire_text
 
 _READ_SECONDS = 7 * 86400.0
 _RIGHTS = (
@@ -158,7 +158,7 @@ def _programs(server: connect.Server, version: int) -> dict[str, str]:
 
 
 def _hash(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return hashlib.sha256(wire_text.encode(text)).hexdigest()[:16]
 
 
 def differences(recorded: Contents, found: Contents) -> list[str]:

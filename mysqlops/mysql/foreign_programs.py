@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterator, Sequence
 
 from mysqlops import errors
 from mysqlops.errors import Reason
-from mysqlops.mysql import comparison, connect, foreign_accounts, program_heads, written
+from mysqlops.mysql import comparison, connect, definitions, foreign_accounts, program_heads, written
 
 _DATABASE = (
     "SELECT default_character_set_name, default_collation_name FROM information_schema.schemata WHERE schema_name = %s"
@@ -46,16 +46,27 @@ _GONE = set(
 
 
 _DROP_SECONDS = 86400.0
+_LOCKED = 1205
+
+
+def drop(target: connect.Server, database: str) -> None:
+    """Drop the previous copy. Raises StepFailed if a session still uses it, MysqlError."""
+    connect.set_read_timeout(target, _DROP_SECONDS)
+    try:
+        target.query(f"DROP DATABASE IF EXISTS {comparison.quoted(database)}")
+    except errors.StatementFailed as error:
+        if error.errno != _LOCKED:
+            raise
+        text = f"database {database}: a transaction in the cluster uses the previous copy; end it, then try again"
+        raise errors.StepFailed(text) from error
 
 
 def begin(source: connect.Server, target: connect.Server, database: str) -> None:
-    """Replace the database by an empty one with the source's routines, which its views may need. Raises StepFailed,
-    MysqlError."""
+    """Create the database, which was dropped, with the source's routines alone: its views may need them. Raises
+    StepFailed, MysqlError."""
     words = [str(word) for word in source.query(_DATABASE, [database])[0]]
     if not all(re.fullmatch(r"\w+", word, re.ASCII) for word in words):
         raise errors.StepFailed(f"database {database}: no character set has such a name: {', '.join(words)}")
-    connect.set_read_timeout(target, _DROP_SECONDS)
-    target.query(f"DROP DATABASE IF EXISTS {comparison.quoted(database)}")
     target.query(f"CREATE DATABASE {comparison.quoted(database)} CHARACTER SET {words[0]} COLLATE {words[1]}")
     _create(source, target, database, _ROUTINES)
 
@@ -88,15 +99,15 @@ def _events(server: connect.Server, database: str) -> dict[str, str]:
 def _create(source: connect.Server, target: connect.Server, database: str, listed: str) -> None:
     for kind, name, *_ in source.query(listed, [database]):
         what = comparison.quoted(database, str(name))
-        shown = source.query(f"SHOW CREATE {kind} {what}")[0]
-        at = 3 if kind == "event" else 2
-        if shown[at] is None or not program_heads.creates(str(kind), database, str(name), str(shown[at])):
+        found = definitions.read(source, str(kind), what)
+        if found is None or not program_heads.creates(str(kind), database, str(name), found.text):
             raise errors.StepFailed(f"{kind} {what}: its text cannot be read, or is not that of this object")
         written.fixed(target, database)
+        written.must_be_exact(target, found, f"{kind} {what}")
         if kind == "event":
-            target.query("SET SESSION time_zone = %s", [shown[2]])
-        mode = ",".join(word for word in str(shown[1]).split(",") if word not in _GONE)
-        written.run(target, str(shown[at]), str(shown[at + 1]), mode=mode, collation=str(shown[at + 2]))
+            target.query("SET SESSION time_zone = %s", [found.time_zone])
+        mode = ",".join(word for word in found.sql_mode.split(",") if word not in _GONE)
+        written.run(target, found.text, found.charset, mode=mode, collation=found.collation)
     comparison.fix_session(target)
 
 

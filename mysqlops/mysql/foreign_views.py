@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from mysqlops import errors
-from mysqlops.mysql import comparison, connect, program_heads, written
+from mysqlops.mysql import comparison, connect, definitions, program_heads, written
 
 _VIEWS = "SELECT table_name FROM information_schema.views WHERE table_schema = %s ORDER BY table_name"
 
@@ -43,21 +43,22 @@ def create(source: connect.Server, target: connect.Server, databases: Sequence[s
     exist, and again once the accounts do: until then the server does not know the columns of a view that reads one
     without a definer. Raises StepFailed, MysqlError."""
     try:
-        waiting = [view for database in databases for view in _read(source, database)]
+        waiting = [view for database in databases for view in _read(source, target, database)]
         for view in reversed(_in_order_of_need(target, waiting)):
             _run(target, view, view.head.original)
     finally:
         comparison.fix_session(target)
 
 
-def _read(source: connect.Server, database: str) -> Iterator[View]:
+def _read(source: connect.Server, target: connect.Server, database: str) -> Iterator[View]:
     for name in listed(source, database):
-        shown = source.query(f"SHOW CREATE VIEW {comparison.quoted(database, name)}")[0]
-        head = program_heads.of_view(database, name, str(shown[1]))
-        if head is None:
-            what = f"view {comparison.quoted(database, name)}"
+        what = f"view {comparison.quoted(database, name)}"
+        found = definitions.read(source, "view", comparison.quoted(database, name))
+        head = program_heads.of_view(database, name, found.text) if found else None
+        if found is None or head is None:
             raise errors.StepFailed(f"{what}: its text cannot be read, or is not that of this object")
-        yield View(database, name, head, str(shown[2]), str(shown[3]))
+        written.must_be_exact(target, found, what)
+        yield View(database, name, head, found.charset, found.collation)
 
 
 def _in_order_of_need(target: connect.Server, waiting: Sequence[View]) -> list[View]:

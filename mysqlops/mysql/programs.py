@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from mysqlops import errors
-from mysqlops.mysql import comparison, connect, program_heads
+from mysqlops.mysql import comparison, connect, definitions, program_heads
 
 MISREAD = (
     "its text holds two semicolons in a row, or the word delimiter and a space, or ends in a comment, or has a quote, "
@@ -32,8 +32,6 @@ UNION ALL SELECT 'event', event_schema, event_name FROM information_schema.event
 UNION ALL SELECT 'view', table_schema, table_name FROM information_schema.views WHERE table_schema NOT IN {_SYSTEM}
 ORDER BY 1, 2, 3
 """  # noqa: S608
-# Else the third column; the next one is the client's character set at its creation.
-_TEXT = {"event": 3, "view": 1}
 _WRITTEN = {
     "trigger": "/*!50003 {} */",
     "event": "/*!50106 {} */ ",
@@ -43,19 +41,16 @@ _WRITTEN = {
 # bytes may be letters, the client finds the D in another character.
 # After a comment the client adds a space, in the middle of a word if that begins with bytes beyond ASCII.
 _SPLIT = re.compile(r";;|elimiter |\*/[^\0-\x7f]", re.IGNORECASE)
-_CODECS = {codec: codec for codec in ("big5", "cp932", "gbk", "gb18030")} | {"sjis": "cp932"}
 _SIGN = re.compile(r"\\.?|--(?=[ \t\v\f\r\0]|$)|#|/\*[!+]?|\*/|['\"`;]", re.DOTALL)
 
 
 @dataclass(frozen=True)
 class _Program:
-    """A definition as the server shows it, with the mode and the client's character set of its creation."""
+    """A definition as the server shows it."""
 
     kind: str
     what: str  # its name, quoted
-    text: str | None  # None: not readable, or not the definition of this object
-    sql_mode: str
-    charset: str
+    definition: definitions.Definition | None  # None: not readable, or not the definition of this object
 
     def __str__(self) -> str:
         return f"{self.kind} {self.what}"
@@ -66,43 +61,38 @@ def splitting(server: connect.Server, database: str = "") -> list[str]:
     return [
         str(one)
         for one in _read(server, database)
-        if one.text is None or is_misread(one.kind, one.text, one.sql_mode, one.charset)
+        if one.definition is None or is_misread(one.kind, one.definition.sent, one.definition.sql_mode)
     ]
 
 
 def unreadable(server: connect.Server, database: str) -> list[str]:
     """The kind and name of each whose text cannot be read, or is not that of this object: what no connection, either,
     could create elsewhere."""
-    return [str(one) for one in _read(server, database) if one.text is None]
+    return [str(one) for one in _read(server, database) if one.definition is None]
 
 
 def _read(server: connect.Server, database: str) -> Iterator[_Program]:
     for kind, schema, name in ((str(kind), str(schema), str(name)) for kind, schema, name in server.query(_ALL)):
         if database in ("", schema):
             what = comparison.quoted(schema, name)
-            rows = _shown(server, kind, what)
-            at = _TEXT.get(kind, 2)
-            text = rows[0][at] if rows else None
-            is_own = text is not None and program_heads.creates(kind, schema, name, str(text))
-            # The server writes a view by its own rules, whatever the mode was when it was created.
-            sql_mode = str(rows[0][1]) if rows and kind != "view" else ""
-            yield _Program(kind, what, str(text) if is_own else None, sql_mode, str(rows[0][at + 1]) if rows else "")
+            found = _shown(server, kind, what)
+            is_own = found is not None and program_heads.creates(kind, schema, name, found.text)
+            yield _Program(kind, what, found if is_own else None)
 
 
-def _shown(server: connect.Server, kind: str, name: str) -> list[connect.Row]:
-    """None of a view that the server cannot parse itself: in gbk, sjis and their like it misreads some of its own."""
+def _shown(server: connect.Server, kind: str, what: str) -> definitions.Definition | None:
     try:
-        return server.query(f"SHOW CREATE {kind} {name}")
+        return definitions.read(server, kind, what)
     except errors.StatementFailed:
         if kind != "view":
             raise
-        return []
+        return None
 
 
-def is_misread(kind: str, text: str, sql_mode: str = "", charset: str = "") -> bool:
-    """Whether a dump of that program may be read by the client as something else."""
-    if codec := _CODECS.get(charset):
-        text = text.encode(codec, "replace").decode("latin-1")
+def is_misread(kind: str, sent: bytes, sql_mode: str = "") -> bool:
+    """Whether a dump of that program may be read by the client as something else. The client sees no characters but
+    those of UTF-8, of whose bytes none is a sign."""
+    text = sent.decode("latin-1")
     written = _WRITTEN.get(kind, "{} ").format(text)
     client = _Client(escapes="NO_BACKSLASH_ESCAPES" not in sql_mode)
     if kind == "view":

@@ -10,7 +10,9 @@ from __future__ import annotations
 import re
 
 from mysqlops import errors
-from mysqlops.mysql import comparison, connect
+from mysqlops.mysql import comparison, connect, definitions, wire_text
+
+_UTF8 = ("utf8", "utf8mb3", "utf8mb4")
 
 
 def run(target: connect.Server, text: str, charset: str, *, mode: str = "", collation: str) -> None:
@@ -25,7 +27,17 @@ def run(target: connect.Server, text: str, charset: str, *, mode: str = "", coll
         target.execute_bytes(sent)
 
 
+def must_be_exact(target: connect.Server, found: definitions.Definition, what: str) -> None:
+    """Raises StepFailed, MysqlError, unless `run` would send the text as the very bytes that its author sent."""
+    if found.text.isascii() and found.sent == found.text.encode():
+        return
+    if _as_sent(target, found.text, found.charset) != found.sent:
+        raise errors.StepFailed(f"{what}: its text holds bytes that are no characters of {found.charset}")
+
+
 def _as_sent(target: connect.Server, text: str, charset: str) -> bytes:
+    if charset in _UTF8:
+        return wire_text.encode(text)
     if not re.fullmatch(r"\w+", charset, re.ASCII):
         raise errors.StepFailed(f"no character set has the name {charset!r}")
     convert = f"CONVERT(%s USING {charset})"

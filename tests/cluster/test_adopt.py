@@ -83,12 +83,17 @@ def test_a_rehearsal_copies_everything_and_leaves_the_source_alone(cluster: Name
 
 @pytest.mark.long
 def test_a_last_copy_whose_pod_is_lost_gives_the_source_its_writes_back(cluster: Namespace) -> None:
-    """While something in the cluster holds the copy up. The command tells what became of it."""
+    """While something in the cluster holds the copy up, here a lock that lets no further table be created. The command
+    reports what became of it."""
     program = (
-        "import sys; sys.path.insert(0, '/agent/agent.pyz')\n"
+        "import sys, time; sys.path.insert(0, '/agent/agent.pyz')\n"
         "from mysqlops.agent import member, pod, settings\n"
         "server = member.Member(pod.Pod(settings.read())).connect()\n"
-        "server.query('LOCK TABLES shop.orders READ'); sys.stdin.read()"  # until this side closes it
+        "def is_there():\n"
+        "    return server.query(\"SELECT 1 FROM information_schema.tables WHERE table_schema = 'notes'\")\n"
+        "while is_there(): time.sleep(0.01)\n"  # the rehearsal's copy
+        "while not is_there(): time.sleep(0.001)\n"
+        "server.query('LOCK INSTANCE FOR BACKUP'); sys.stdin.read()"  # until this side closes it
     )
     kubectl = ("kubectl", f"--kubeconfig={KUBECONFIG}", "-n", cluster.name)
     held = (*kubectl, "exec", "-i", cluster.status()["primary"], "-c", "agent", "--", "python3", "-c", program)
@@ -103,8 +108,8 @@ def test_a_last_copy_whose_pod_is_lost_gives_the_source_its_writes_back(cluster:
         assert old_server.sql(cluster, "SELECT @@super_read_only") == "1"
         pod = cluster.kubectl(*copying, "name").strip()
         cluster.kubectl("delete", pod, "--force", "--grace-period=0")
-        _, told = finishing.communicate(timeout=240)
         lock.communicate(timeout=30)
+        _, told = finishing.communicate(timeout=240)
     assert finishing.returncode == 6, told
     assert "an earlier pod of this Job was lost; the source takes writes again" in told
     assert old_server.sql(cluster, "SELECT @@super_read_only, @@read_only") == "0\t0"

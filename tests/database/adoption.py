@@ -77,6 +77,10 @@ class Old:
                 return ""
             raise
 
+    def shell(self, script: str) -> None:
+        """Run a script beside it, such as one that sends bytes that are no UTF-8."""
+        docker("exec", self._container, "sh", "-ec", script)
+
     def ca(self) -> str:
         return docker("exec", self._container, "cat", "/data/d/ca.pem")
 

@@ -131,6 +131,23 @@ def test_views_arrive_as_they_are_whatever_they_read_and_whoever_defined_them(
     group.members[0].query("DROP DATABASE shop", "DROP USER seller@'%'")
 
 
+def test_literals_of_other_character_sets_arrive_as_the_bytes_that_they_are(
+    old: Old, group: Group, job: Job, shop: None
+) -> None:
+    """Written by a client of utf8mb4, in which 0xE4 is no character, and by one of gbk, which shows something else."""
+    literals = r"HEX(_binary'\344\377') AS a, HEX(_latin1'\344') AS b, HEX(_gbk'\304\343') AS c"
+    create = 'printf "SET NAMES {1}; USE shop; {0}" | mysql --no-defaults -uroot --socket=/tmp/s'
+    for what in ("PROCEDURE p ()", "VIEW v AS"):
+        old.shell(create.format(f"CREATE {what} SELECT {literals}", "utf8mb4"))
+    wanted = [("E4FF", "E4", "C4E3")]
+    assert job.report(databases=["shop"]).different == []
+    assert _here(group, "SELECT * FROM shop.v") == _here(group, "CALL shop.p()") == wanted
+    old.shell(create.format(r"CREATE PROCEDURE odd () SELECT HEX(_binary'\344')", "gbk"))
+    done = job.run(databases=["shop"])
+    assert done.code == errors.StepFailed.exit_code
+    assert "procedure `shop`.`odd`: its text holds bytes that are no characters of gbk" in done.last
+
+
 def test_no_client_creates_a_view_and_none_changes_anything_but_the_copy(
     old: Old, group: Group, job: Job, shop: None
 ) -> None:

@@ -187,6 +187,23 @@ def test_a_last_copy_that_fails_gives_the_source_its_writes_back(old: Old, job: 
     assert re.search(r"Access denied for user 'mover'.*; the source is untouched$", done.last)
 
 
+def test_a_copy_that_somebody_reads_is_found_before_the_source_stops(
+    old: Old, job: Job, group: Group, shop: None
+) -> None:
+    """Somebody looked at the rehearsal's copy and left the transaction open: the source's clients would wait for it."""
+    assert job.report().different == []
+    with group.members[0].server() as reader:
+        reader.query("START TRANSACTION")
+        reader.query("SELECT COUNT(*) FROM shop.t")
+        old.statements("mover")
+        done = job.run("prepare", finish=True)
+        assert done.code == errors.StepFailed.exit_code
+        assert re.search(r"database shop: a transaction in the cluster uses .*; the source is untouched$", done.last)
+    assert not [one for one in old.statements("mover") if one.startswith("SET GLOBAL")]
+    assert old.is_read_only() == "00"
+    assert job.report(finish=True).different == []
+
+
 def test_a_copy_that_breaks_is_told_in_a_sentence(old: Old, job: Job, shop: None) -> None:
     assert job.run("prepare", finish=True, job="two").code == 0
     (job.folder / "work" / "databases").write_text("shop\nnowhere\n")

@@ -4,8 +4,7 @@ is refused by name. The very scripts of a backup's Job run here, on real servers
 from __future__ import annotations
 
 import re
-import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import pytest
 from hypothesis import HealthCheck, Phase, example, given, settings
@@ -15,8 +14,8 @@ from mysqlops import errors
 from mysqlops.agent.jobs import logical
 from mysqlops.clock import SystemClock
 from mysqlops.mysql import accounts, comparison, connect, contents
-from tests.database import copies
-from tests.database.containers import docker, eventually
+from tests.database import copies, dumps
+from tests.database.containers import eventually
 
 NASTY = (
     *('--init-command=UPDATE mysql.user SET Super_priv="Y"', "--init-command=DROP TABLE app.bystander"),
@@ -31,12 +30,7 @@ _LETTERS = st.characters(min_codepoint=1, max_codepoint=0xFFFD, exclude_categori
 _PIECES = st.lists(st.sampled_from(NASTY) | st.text(_LETTERS, max_size=9), min_size=1, max_size=4).map("".join)
 _NAMES = (st.text(_LETTERS, min_size=1, max_size=64) | _PIECES).map(lambda text: text[:64])
 _ENDS = re.compile(";;|delimiter ", re.IGNORECASE)
-_GTIDS = "3e11fa47-71ca-11e1-9e33-c80aa9429562:1-7"
 _STILL_THERE = ("information_schema", "performance_schema", "mysql", "sys", "mysqlops")
-
-
-def _say(_: str) -> None:
-    pass
 
 
 @pytest.fixture(scope="module")
@@ -100,27 +94,6 @@ def _make_one(server: connect.Server, name: str) -> None:
         _attempt(server, f"GRANT SELECT ON {here} TO {user}")
 
 
-def _dump(
-    source: copies.Copy, server: connect.Server, say: Callable[[str], None] = lambda _: None
-) -> contents.Contents:
-    """As the Job does it, with the server as it is after the clone: without accounts in force, and read-only."""
-    for file in ("dump", "dumped"):
-        (source.root / "work" / file).unlink(missing_ok=True)
-    server.query("SET GLOBAL super_read_only = ON")
-    source.shell("rm -rf /scratch/copy/dump; dump_when_told")
-    return logical.dump(server, SystemClock(), say, _GTIDS, source.root)
-
-
-def _load(source: copies.Copy) -> contents.Contents:
-    """As verify and restore do it."""
-    with copies.Copy() as other:
-        shutil.copytree(source.root / "scratch" / "copy" / "dump", other.root / "scratch" / "copy" / "dump")
-        docker(*other.run("0:0", "--rm"), "chown", "-R", "999:999", "/scratch")
-        with other.start() as server:
-            assert str(server.scalar("SELECT @@global.gtid_executed")) == _GTIDS
-            return contents.of_any_version(server, _say)
-
-
 @settings(
     max_examples=1,  # beside the explicit one: each takes a server of its own
     deadline=None,
@@ -132,10 +105,10 @@ def _load(source: copies.Copy) -> contents.Contents:
 def test_whatever_it_is_called_it_is_dumped_and_loaded(source: copies.Copy, names: list[str]) -> None:
     with source.login() as server:
         _make(server, names)
-        found = _dump(source, server)
+        found = dumps.dump(source, server)
     assert found.tables["app.bystander"].rows == 2
     # root has no password here, and ALTER USER cannot give it none; in a cluster it has one.
-    different = [one for one in contents.differences(found, _load(source)) if "root@localhost" not in one]
+    different = [one for one in contents.differences(found, dumps.load(source)) if "root@localhost" not in one]
     assert not "\n".join(different)
     assert not (source.root / "work" / "loot").exists()
 
@@ -155,7 +128,7 @@ def test_what_a_dump_cannot_hold_is_refused_by_name(source: copies.Copy) -> None
         for statement in _REFUSED:
             server.query(statement)
         with pytest.raises(errors.Refused) as refused:
-            _dump(source, server)
+            dumps.dump(source, server)
     told = [reason.message for reason in refused.value.reasons]
     assert len(told) == len(_REFUSED)
     for expected in _REFUSED.values():
@@ -174,7 +147,7 @@ def test_a_copy_that_changes_while_it_is_dumped_is_no_backup(source: copies.Copy
             server.query("SET GLOBAL super_read_only = ON")
 
         with pytest.raises(errors.StepFailed, match=r"changed while it was dumped: .*app\.bystander"):
-            _dump(source, server, lambda text: write(text) if text.startswith("dumping") else None)
+            dumps.dump(source, server, lambda text: write(text) if text.startswith("dumping") else None)
 
 
 def test_what_was_cloned_takes_no_writes_and_its_dump_cannot_make_any(source: copies.Copy) -> None:
@@ -192,7 +165,7 @@ def test_what_was_cloned_takes_no_writes_and_its_dump_cannot_make_any(source: co
             assert server.query("SELECT @@super_read_only, @@max_allowed_packet") == [(1, 1 << 30)]
             with pytest.raises(errors.StatementFailed, match="super-read-only"):
                 server.query("CREATE TABLE app.u (id INT PRIMARY KEY)")
-            found = logical.dump(server, SystemClock(), _say, _GTIDS, copy.root)
+            found = logical.dump(server, SystemClock(), dumps.say, dumps.GTIDS, copy.root)
             assert found.tables == {"app.t": found.tables["app.t"]}
             with accounts.dumping(server), copy.login("mysqlops_dump") as dumping:
                 assert server.scalar("SELECT @@super_read_only") == 1

@@ -123,6 +123,34 @@ def test_a_view_of_a_character_set_with_signs_in_its_bytes_is_named(
     assert programs.splitting(server, "tricky") == ["view `tricky`.`v`"]
 
 
+def _create(server: connect.Server, charset: str, statement: bytes) -> None:
+    server.query(f"SET NAMES {charset}")
+    server._connection.query(statement)
+    server.query("SET NAMES utf8mb4")
+
+
+def test_a_byte_of_no_character_hides_no_end_of_a_statement(server: connect.Server) -> None:
+    """Shown in UTF-8, what gbk cannot read becomes a question mark together with the semicolon after it. The client is
+    outside of quotes here, since it sees no comment."""
+    hidden = b"_binary'\xe4;; CREATE TABLE tricky.evil (id INT PRIMARY KEY) SELECT 1 -- '"
+    _create(server, "gbk", b"CREATE PROCEDURE tricky.p() SELECT 1 --\x01'\n + LENGTH(" + hidden + b")\n+ 1 AS id")
+    shown = str(server.query("SHOW CREATE PROCEDURE tricky.p")[0][2])
+    assert ";;" not in shown
+    assert programs.splitting(server, "tricky") == ["procedure `tricky`.`p`"]
+
+
+@pytest.mark.parametrize("charset", ["utf8mb4", "latin1", "gbk", "sjis"])
+def test_a_literal_may_hold_bytes_of_another_character_set(
+    server: connect.Server, database: Database, charset: str
+) -> None:
+    _create(server, charset, b"CREATE PROCEDURE tricky.p() SELECT HEX(_binary'\xe4'), HEX(_latin1'\xe4\xff'), 'a'")
+    assert programs.splitting(server, "tricky") == []
+    wanted = server.query("CALL tricky.p()")
+    seen: list[list[connect.Row]] = []
+    _copied(server, database, keep=lambda: seen.append(server.query("CALL copied.p()")))
+    assert seen == [wanted] == [[("E4", "E4FF", "a")]]
+
+
 def test_a_view_with_semicolons_and_quotes_in_its_names_and_values_is_copied(
     server: connect.Server, database: Database
 ) -> None:

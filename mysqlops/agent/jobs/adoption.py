@@ -69,24 +69,30 @@ class Adoption:
                 raise errors.StepFailed("an earlier pod of this Job was lost")
             with self._source() as source:
                 chosen = self._chosen(comparison.databases(source))
-                if reasons := self._unfit(source, target, chosen) or self._occupied(target, chosen):
+                if reasons := self._unfit(source, target, chosen) or adopting.occupied(target, self._from, chosen):
                     raise Refused(reasons)
                 self._planned_accounts(source, target, chosen)
                 # Before the first byte: the next run may replace what a killed run copied.
                 adopting.mark(target, self._from, chosen)
+                self._drop(target, chosen)  # which takes its time, and waits for whoever reads the previous copy
                 if self._finish:
                     self._touched = True
                     adopting.stop_writes(source, target, self._from, self._env["JOB"])
                     if reasons := self._unfit(source, target, chosen):  # made since the first look, and by now final
                         raise errors.StepFailed("; ".join(reason.message for reason in reasons))
+                self._drop(target, chosen)
                 for database in chosen:
-                    self._must_be_current(target, self._env["JOB"])
                     foreign_programs.begin(source, target, database)
                 foreign_programs.must_borrow_nothing(source, target, chosen, _kept(target, chosen))
                 password = secrets.token_hex(24)
                 loading_account.create(target, password, chosen)
                 self._write_files(source, chosen, password)
         print(typed.visible(f"prepare: {len(chosen)} databases can be copied: {', '.join(chosen)}"), flush=True)
+
+    def _drop(self, target: connect.Server, chosen: Sequence[str]) -> None:
+        for database in chosen:
+            self._must_be_current(target, self._env["JOB"])
+            foreign_programs.drop(target, database)
 
     def conclude(self) -> None:
         """Compare every row; with FINISH, create the accounts. Prints a report as JSON, or raises what is wrong."""
@@ -176,7 +182,7 @@ class Adoption:
         found = [table for database in chosen for table in comparison.compare(source, target, database)]
         different = [str(table["name"]) for table in found if not table["equal"]]
         if different and self._finish:
-            raise errors.StepFailed(f"source and copy differ in {_some(different)}")
+            raise errors.StepFailed(f"source and copy differ in {adopting.some(different)}")
         wanted, left = self._planned_accounts(source, target, chosen)
         report = {"databases": list(chosen), "tables": found, "accounts": [str(account) for account in wanted]}
         return {**report, "accounts_refused": left, "zones": zones.different(source, target)}, wanted
@@ -247,6 +253,7 @@ class Adoption:
                 login = connect.read_login(self._env["TARGET_USER"], str(_TARGET_PASSWORD), _CA)
                 server = connect.connect_tcp(self._env["TARGET_HOST"], login, timeout_seconds=20)
                 comparison.fix_session(server)
+                adopting.wait_briefly(server)
                 return server
             except errors.MysqlError:
                 if self._clock.monotonic() > deadline:
@@ -262,14 +269,6 @@ class Adoption:
         if not existing:
             raise Refused([Reason("no-such-database", "the source has no database of its own")])
         return asked or list(existing)
-
-    def _occupied(self, target: connect.Server, chosen: Sequence[str]) -> list[Reason]:
-        """Databases with anything that no open adoption of this source created: the copy would drop it."""
-        mine = adopting.marked(target, self._from)
-        held = {name: found for name in chosen if name not in mine and (found := comparison.held(target, name))}
-        hint = "choose other databases with --database, or drop this one if nobody needs it"
-        text = "database {} of the cluster holds {}, which no open adoption of this source created"
-        return [Reason("occupied", text.format(name, _some(found)), hint) for name, found in held.items()]
 
     def _write_files(self, source: connect.Server, chosen: Sequence[str], password: str) -> None:
         """What the copy reads; `password` is that of the account that loads."""
@@ -293,8 +292,3 @@ def _words(log: Path) -> str:
     """The last lines of the copy's log, without warnings about passwords on the command line."""
     lines = [line for line in log.read_text(errors="replace").splitlines() if "[Warning]" not in line]
     return " / ".join(lines[-3:])[-600:] or "no reason given"
-
-
-def _some(found: Sequence[str]) -> str:
-    more = f" and {len(found) - 5} more" if len(found) > 5 else ""
-    return ", ".join(found[:5]) + more

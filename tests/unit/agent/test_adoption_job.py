@@ -303,6 +303,35 @@ def test_the_copy_begins_with_a_statement_that_only_the_current_job_survives(wor
     assert script.index("cat /work/guard.sql") < script.index("mysqldump --defaults-file")
 
 
+def test_the_previous_copy_is_gone_before_the_source_s_writes_stop(world: World) -> None:
+    """Whoever reads it holds up its DROP, and a large one takes minutes: the source's clients must not wait then."""
+    world.job().prepare()
+    world.copy()
+    held = list[bool]()
+    world.source.turn = _at("SET GLOBAL super_read_only = ON", lambda: held.append("shop" in world.target.databases))
+    world.finishing("job-2").prepare()
+    assert held == [False]
+
+
+def test_a_copy_that_somebody_reads_leaves_the_source_untouched(world: World) -> None:
+    world.job().prepare()
+    world.copy()
+    world.target.fail, world.target.errno = "DROP DATABASE", 1205
+    with pytest.raises(errors.StepFailed, match=f"a transaction in the cluster uses .*; {words.UNTOUCHED}"):
+        world.finishing("job-2").prepare()
+    assert not [one for one in world.source.log if one.startswith("SET GLOBAL")]
+
+
+def test_every_session_on_the_cluster_gives_up_on_a_lock(world: World) -> None:
+    world.finishing().prepare()
+    assert [one for one in world.target.log if "lock_wait_timeout" in one]
+    assert "lock_wait_timeout" in (world.work / "guard.sql").read_text()
+    world.copy()
+    world.target.log.clear()
+    world.finishing().conclude()
+    assert [one for one in world.target.log if "lock_wait_timeout" in one]
+
+
 def test_a_job_undoes_nothing_that_another_one_did(world: World) -> None:
     world.finishing("job-1").prepare()
     world.target.databases = {"shop": {"own": 1}}

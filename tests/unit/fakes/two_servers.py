@@ -26,7 +26,7 @@ class Sql:
         self.adopted: dict[str, str] = {}
         self.adopting: dict[str, list[Any]] = {}  # source -> job, stopped_by, read_only
         self.accounts = {("mysqlops_adopt", "%")}
-        self.where, self.version, self.engine, self.fail = "fake", "8.0.36", "InnoDB", ""
+        self.where, self.version, self.engine, self.fail, self.errno = "fake", "8.0.36", "InnoDB", "", 0
         self.comment, self.has_uuid = "MySQL Community Server - GPL", True
         self.is_down = False
         self.executed = "g:1-5"
@@ -50,7 +50,7 @@ class Sql:
         self.log.append(sql)
         self.turn(sql)
         if self.fail and sql.startswith(self.fail):
-            raise errors.StatementFailed(f"{sql[:30]} failed")
+            raise errors.StatementFailed(f"{sql[:30]} failed", errno=self.errno)
         for answer in (self._settings, self._accounts, self._definitions, self._standing, self._notes, self._schema):
             if (found := answer(sql, parameters)) is not None:
                 return found
@@ -92,7 +92,7 @@ class Sql:
                 self.databases.pop(sql.split("`")[1], None)
             case ["CREATE", "DATABASE", *_]:
                 self.databases[sql.split("`")[1]] = {}
-            case ["SHOW", "CREATE", "VIEW", what]:
+            case ["SHOW", "CREATE", "view", what]:
                 return [("", f"CREATE DEFINER=`a`@`b` SQL SECURITY DEFINER VIEW {what} AS select 1", "", "utf8mb4_bin")]
             case ["SHOW", "CREATE", kind, what]:
                 text = f"CREATE DEFINER=`a`@`b` {kind} {what}{_AFTER[kind]}"

@@ -21,12 +21,18 @@ class Source:
     """A database with views, of which some read others."""
 
     def __init__(self, **texts: str) -> None:
-        self._texts = texts
+        self._texts, self._is_binary = texts, False
+        self.sent = b""  # instead of the text's bytes
 
     def query(self, sql: str, _: Sequence[Any] = ()) -> list[connect.Row]:
-        if sql.startswith("SHOW CREATE VIEW"):
+        if sql.startswith("SET SESSION character_set_results"):
+            self._is_binary = sql.endswith(" binary")
+            return []
+        if sql.startswith("SHOW CREATE view"):
             name = sql.split("`")[3]
-            return [(name, self._texts[name], "latin1", "latin1_german1_ci")]
+            text = self._texts[name]
+            shown = (self.sent or text.encode("cp1252", "replace")) if self._is_binary else text
+            return [(name, shown, "latin1", "latin1_german1_ci")]
         return [(name,) for name in sorted(self._texts)]
 
 
@@ -110,3 +116,15 @@ def test_a_literal_with_an_introducer_keeps_its_bytes() -> None:
     assert ["_latin1'\u00e4'" in statement for statement in target.created()] == [True, True]
     with pytest.raises(errors.StepFailed, match="holds characters of another set"):
         _create(Target(), b=_text("b", "select '\u65e5' AS `x`"))
+
+
+def test_bytes_that_no_text_shows_are_refused_by_name() -> None:
+    """The server shows a question mark for them, which is another value."""
+    source = Source(b=_text("b", "select _gbk'?' AS `x`"))
+    source.sent = _text("b", "select _gbk'?' AS `x`").encode().replace(b"?", b"\xe4")
+    target = Target()
+    with pytest.raises(
+        errors.StepFailed, match=r"view `d`\.`b`: its text holds bytes that are no characters of latin1"
+    ):
+        foreign_views.create(cast("Any", source), cast("Any", target), ["d"])
+    assert target.created() == []
