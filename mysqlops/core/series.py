@@ -38,7 +38,14 @@ class Series:
 # 8.0 was never called LTS: features and formats changed within it, so that no patch is taken back.
 TABLE = (
     Series("8.0", BUGFIX, "8.0", "2018-04", "2026-04-30"),
-    Series("8.4", LTS, "8.4", "2024-04", "2032-04-30", proven_with="8.4.8: deploy, upgrade to 9.7.4, and its rollback"),
+    Series(
+        "8.4",
+        LTS,
+        "8.4",
+        "2024-04",
+        "2032-04-30",
+        proven_with="8.4.8 built from source, by hand, once: deploy, upgrade to 9.7.4, and its rollback",
+    ),
     *(
         Series(f"9.{minor}", INNOVATION, "8.4", released)
         for minor, released in enumerate(
@@ -52,7 +59,8 @@ TABLE = (
         "2026-04",
         "2034-04-30",
         clones_to="28.4",
-        proven_with="9.7.4 of Debian: the default tests at each change, the long ones now and then",
+        proven_with="9.7.4 of Debian: the default tests daily, the long ones now and then; "
+        "an upgrade within the series only to an imitated 9.7.97",
     ),
     Series("26.7", INNOVATION, "9.7", "2026-07"),
     Series("26.10", INNOVATION, "9.7", "2026-10"),

@@ -9,20 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
-from functools import partial
-from typing import Any
 
 from mysqlops import errors
-from mysqlops.core import instant, names, ordered, rollout, timeline, typed
-from mysqlops.core.cluster_file import Document
+from mysqlops.core import instant
 from mysqlops.core.plan import Step
-from mysqlops.core.spec import ClusterSpec
-from mysqlops.kube.client import Client
 from mysqlops.objects import binlog as receiving
-from mysqlops.objects import cluster_file
-from mysqlops.objects import schedule as cron_jobs
 from mysqlops.operations import (
     binlog,
+    compared,
     configure,
     data_version,
     deploy,
@@ -30,7 +24,6 @@ from mysqlops.operations import (
     lock,
     observe,
     orders,
-    own,
     remake,
     scale,
     schedule,
@@ -42,98 +35,14 @@ from mysqlops.operations import (
 )
 from mysqlops.operations.rollout import Limits
 from mysqlops.operations.session import Session
-from mysqlops.planning import agreed, status
+from mysqlops.planning import agreed
 from mysqlops.planning import apply as planning
-from mysqlops.planning import storage as volumes
 
 
-@dataclass(frozen=True)
-class Task:
-    """A document to be applied; `new` is the spec of a new cluster of its name, with nothing chosen."""
-
-    document: Document
-    new: ClusterSpec
-    choice: agreed.Choice
-
-
-@dataclass(frozen=True)
-class Seen:
-    """What was observed, what is wanted, and the verbs from the one to the other."""
-
-    state: planning.State
-    goal: planning.Wanted
-    actions: tuple[planning.Action, ...]
-
-
-def look(client: Client, name: str) -> planning.State:
-    """What exists of that cluster; raises Refused if a restore left it without its StatefulSet."""
-    reads: list[Callable[[], Any]] = [
-        partial(observe.running, client, name),
-        partial(leases.find, client, name),
-        partial(own.find, client, "CronJob", names.schedule(name, cron_jobs.BACKUP), name),
-        partial(own.find, client, "Deployment", names.receiver(name), name),
-        partial(targets.everything, client),
-    ]
-    running, lease, cron_job, deployment, known = client.together(reads)
-    annotations = status.annotations_of(lease)
-    if running is None:
-        running = _half_remade(client, name, annotations)
-    noted = planning.noted(_noted(annotations))
-    return planning.State(
-        spec=running.spec if running else None,
-        is_complete=names.ANNOTATION_VERSION in annotations and noted != planning.DEPLOY,
-        replicas_stopped=int(ordered.stopped(annotations).get("replicas", 0)),
-        rollout=rollout.read(running.stateful_set) if running else None,
-        is_remade=names.ANNOTATION_RECREATING in annotations,
-        unproven=ordered.setting(annotations) if running else (),
-        noted=noted,
-        schedule=cron_jobs.request_of(cron_job) if cron_job else None,
-        receiver=cluster_file.Receiver(*receiving.noted(deployment)) if deployment else None,
-        targets=frozenset(target.name for target in known),
-        gone=agreed.NOTHING if running else _gone(client, name, annotations),
-    )
-
-
-def _gone(client: Client, name: str, annotations: dict[str, str]) -> agreed.Gone:
-    """Claims count without a note too: kubectl leaves none."""
-    left = sorted(str(claim["metadata"]["name"]) for claim in observe.own_claims(client, name))
-    return agreed.Gone(ordered.deleted(annotations), tuple(left))
-
-
-def _half_remade(client: Client, name: str, annotations: dict[str, str]) -> observe.Running | None:
-    """The cluster whose StatefulSet is set aside, by the command that was to create it again."""
-    remaking = observe.half_remade(name, annotations)
-    if remaking is None:
-        return None
-    if timeline.swap_of(annotations) is not None:
-        raise errors.Refused([remaking])
-    parked = client.find("StatefulSet", names.parked(name))
-    return observe.running_of(client, volumes.unparked(parked, name)) if parked else None
-
-
-def _noted(annotations: dict[str, str]) -> str:
-    found = typed.json_of(annotations.get(names.ANNOTATION_APPLYING))
-    return str(found.get("verb", "")) if isinstance(found, dict) else ""
-
-
-def differences(client: Client, task: Task) -> list[planning.Difference]:
-    """Where the cluster is not what the file says, also where a command was interrupted; raises ConfigError."""
-    state = look(client, task.document.name)
-    goal = planning.wanted(task.document, task.new, state)
-    return [*planning.differences(goal, state), *planning.unfinished(goal, state)]
-
-
-def seen(client: Client, task: Task) -> Seen:
-    """Raises ConfigError, Refused."""
-    state = look(client, task.document.name)
-    goal = planning.wanted(task.document, task.new, state)
-    return Seen(state, goal, planning.plan(goal, state, task.choice))
-
-
-def preview(session: Session, task: Task) -> tuple[Step, ...]:
+def preview(session: Session, task: compared.Task, found: compared.Seen) -> tuple[Step, ...]:
     """The verbs, each with its own steps, as far as they can be planned now; raises Refused for what any of them would
     refuse, before anything is changed. Images and settings are tried in a pod."""
-    found, name = seen(session.client, task), task.document.name
+    name = task.document.name
     if found.state.spec is None and found.actions:
         deploy.check(session, found.goal.spec)
         deploy.prepare(session.client, found.goal.spec)
@@ -154,12 +63,12 @@ def preview(session: Session, task: Task) -> tuple[Step, ...]:
     return tuple(steps)
 
 
-def execute(session: Session, task: Task) -> list[planning.Action]:
+def execute(session: Session, task: compared.Task) -> list[planning.Action]:
     """Run the verbs; returns those that ran. Raises what they raise, and StepFailed if one had no effect."""
     done: list[planning.Action] = []
     name = task.document.name
     while True:
-        found = seen(session.client, task)
+        found = compared.seen(session.client, task)
         left = [action for action in found.actions if action.verb not in {before.verb for before in done}]
         if not left:
             if found.actions:
@@ -180,11 +89,11 @@ class _Work:
     choice: agreed.Choice
 
 
-def _act(session: Session, task: Task, verb: str) -> bool:
+def _act(session: Session, task: compared.Task, verb: str) -> bool:
     """False if the verb is no longer needed: others may have changed the cluster while this one waited for the lock.
     Raises Refused if it would now do what must be asked for, such as removing members."""
     with lock.held(session, task.document.name, "apply"):
-        found = seen(session.client, task)
+        found = compared.seen(session.client, task)
         if verb not in {action.verb for action in found.actions}:
             return False
         work = _Work(session, task.document.name, found.goal, task.choice)
@@ -198,11 +107,11 @@ def _act(session: Session, task: Task, verb: str) -> bool:
         return True
 
 
-def _deploy(session: Session, task: Task, verb: str) -> bool:
+def _deploy(session: Session, task: compared.Task, verb: str) -> bool:
     """The same for `deploy`. The lock is not held for the waiting: a member may need another verb to come up."""
     name = task.document.name
     with lock.held(session, name, "apply"):
-        found = seen(session.client, task)
+        found = compared.seen(session.client, task)
         if verb not in {action.verb for action in found.actions}:
             return False
         work = _Work(session, name, found.goal, task.choice)

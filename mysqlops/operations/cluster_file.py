@@ -13,7 +13,7 @@ from mysqlops.core.plan import Step
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.kube.client import Client
 from mysqlops.objects import cluster_file, schedule
-from mysqlops.operations import apply, leases, observe, own, targets
+from mysqlops.operations import compared, leases, observe, own, targets
 from mysqlops.operations.session import Session
 from mysqlops.planning import agreed, status, unsaid
 from mysqlops.planning import apply as planning
@@ -90,6 +90,8 @@ class File:
     def execute(self, shown: Shown) -> list[Step]:
         """The verbs that ran; each may be killed and repeated. What becomes of claims was confirmed only for the
         members that were shown: raises Refused if others would go by now."""
+        from mysqlops.operations import apply
+
         done: list[Step] = []
         for entry in self._in_order():
             session, name = entry.session, entry.document.name
@@ -115,14 +117,20 @@ class File:
 
     def _preview(self, entry: Entry) -> tuple[Step, ...]:
         if not entry.is_target:
-            return apply.preview(entry.session, self._task(entry))
+            task = self._task(entry)
+            found = compared.seen(entry.session.client, task)
+            if not found.actions:
+                return ()
+            from mysqlops.operations import apply  # the modules of all verbs, which most runs do not need
+
+            return apply.preview(entry.session, task, found)
         request = self._request(entry)
         is_missing = targets.missing(entry.session.client, request)
         return (Step(ADD, "target", entry.document.name, request.target.place),) if is_missing else ()
 
     def _differences(self, entry: Entry) -> list[planning.Difference]:
         if not entry.is_target:
-            return apply.differences(entry.session.client, self._task(entry))
+            return compared.differences(entry.session.client, self._task(entry))
         request = self._request(entry)
         try:
             is_missing = targets.missing(entry.session.client, request)
@@ -130,7 +138,7 @@ class File:
             return [planning.Difference("target", reason.message, request.target.place) for reason in refusal.reasons]
         return [planning.Difference("target", None, request.target.place)] if is_missing else []
 
-    def _task(self, entry: Entry) -> apply.Task:
+    def _task(self, entry: Entry) -> compared.Task:
         namespace = entry.session.client.namespace
         new = ClusterSpec(
             entry.document.name, namespace, image=self.defaults.image, agent_image=self.defaults.agent_image
@@ -140,7 +148,7 @@ class File:
             for other in self.entries
             if other.is_target and other.session.client is entry.session.client
         ]
-        return apply.Task(entry.document, new, agreed.Choice(self.pvc, frozenset(added), self.redeploy))
+        return compared.Task(entry.document, new, agreed.Choice(self.pvc, frozenset(added), self.redeploy))
 
     def _request(self, entry: Entry) -> targets.Request:
         found = cluster_file.target_of(entry.document, self.defaults.restic_image, accepted=self.defaults.insecure_http)
@@ -157,7 +165,7 @@ class Exported:
 
 def export(client: Client, name: str) -> Exported:
     """The documents of a cluster that runs or is stopped: the targets that it uses, and itself."""
-    state = apply.look(client, name)
+    state = compared.look(client, name)
     spec = state.spec or observe.must_run(client, name).spec
     if spec.replicas == 0:
         spec = replace(spec, replicas=state.replicas_stopped)

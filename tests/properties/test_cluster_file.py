@@ -14,8 +14,8 @@ from mysqlops.core.spec import ClusterSpec
 from mysqlops.kube import manifests
 from mysqlops.objects import render, schedule
 from mysqlops.objects.cluster_file import Receiver
-from mysqlops.operations import apply
 from mysqlops.operations import cluster_file as files
+from mysqlops.operations import compared
 from mysqlops.planning import agreed
 from mysqlops.planning import apply as planning
 from tests.unit.fakes.api import Client, Clock, Store
@@ -130,7 +130,7 @@ def test_what_export_writes_apply_does_not_change(
     text = yaml_text.dump(files.export(client, "mysql").documents)
     documents = cluster_file.parse(text, "f.yaml")
     assert len(documents) == (2 if request or receiver else 1)
-    task = apply.Task(documents[-1], ClusterSpec("mysql", "db"), agreed.Choice())
-    assert apply.differences(client, task) == []
-    assert apply.seen(client, task).actions == ()
+    task = compared.Task(documents[-1], ClusterSpec("mysql", "db"), agreed.Choice())
+    assert compared.differences(client, task) == []
+    assert compared.seen(client, task).actions == ()
     assert planning.wanted(documents[-1], ClusterSpec("mysql", "db"), planning.State()).spec == spec

@@ -38,7 +38,7 @@ from mysqlops.core import (
     typed,
 )
 from mysqlops.objects import adopt, binlog, field_owners
-from mysqlops.operations import apply, recorded
+from mysqlops.operations import compared, recorded
 from mysqlops.planning import backup_progress
 from tests.properties.test_typed import KEYS, READERS
 
@@ -59,7 +59,7 @@ MORE: Mapping[str, Callable[[str], Any]] = {
     "setting": lambda text: ordered.setting({names.ANNOTATION_SETTING: text}),
     "exposed": lambda text: exposure.read({exposure.ANNOTATION: text}),
     "replaced": lambda text: rollout._replaced({"metadata": {"annotations": {names.ANNOTATION_REPLACED: text}}}),
-    "applying": lambda text: apply._noted({names.ANNOTATION_APPLYING: text}),
+    "applying": lambda text: compared._noted({names.ANNOTATION_APPLYING: text}),
     "receiver": lambda text: binlog.noted({"metadata": {"name": "x", "annotations": {names.ANNOTATION_BINLOG: text}}}),
     "pod patch": pod_patch.load,
     "capabilities": lambda text: capabilities.read(f"mysqlops {text}"),

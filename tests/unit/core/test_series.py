@@ -141,6 +141,16 @@ def test_what_is_said_before_a_version_is_used(text: str, said: list[str]) -> No
     assert all(part in whole for part, whole in zip(said, found, strict=True)), found
 
 
+def test_what_a_series_is_proven_with_is_a_release_of_it() -> None:
+    """By hand or by a test: the row names the one release, not the series."""
+    proven = {one.name: one.proven_with for one in series.TABLE if one.proven_with}
+    assert {*proven} >= {"8.4", "9.7"}
+    for name, text in proven.items():
+        found = series.of(of(text.split()[0].rstrip(":")))
+        assert found is not None
+        assert found.name == name
+
+
 def test_a_long_term_series_ends_after_its_day() -> None:
     assert series.ended_because(of("8.4.13"), "2032-04-30") is None
     assert "end of life on 2032-04-30" in str(series.ended_because(of("8.4.13"), "2032-05-01"))

@@ -13,11 +13,12 @@ import pytest
 
 from mysqlops import errors
 from mysqlops.core import cluster_file, exposure, names, ordered, retention, rollout, target
+from mysqlops.core.plan import Step
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.kube import manifests
 from mysqlops.objects import render, schedule
 from mysqlops.objects.cluster_file import Receiver
-from mysqlops.operations import apply, delete, deploy, lock, observe, orders
+from mysqlops.operations import apply, compared, delete, deploy, lock, observe, orders
 from mysqlops.operations.cluster_file import Defaults, Entry, File, Shown, export
 from mysqlops.operations.session import Session
 from mysqlops.planning import agreed
@@ -217,21 +218,26 @@ def _cluster() -> Cluster:
     return made
 
 
-def _task(text: str = FILE, pvc: str | None = "keep") -> apply.Task:
+def _task(text: str = FILE, pvc: str | None = "keep") -> compared.Task:
     (document,) = cluster_file.parse(text, "f.yaml")
-    return apply.Task(document, ClusterSpec("mysql", "db"), agreed.Choice(pvc))
+    return compared.Task(document, ClusterSpec("mysql", "db"), agreed.Choice(pvc))
+
+
+def _preview(cluster: Cluster, task: compared.Task) -> tuple[Step, ...]:
+    session = cluster.session()
+    return apply.preview(session, task, compared.seen(session.client, task))
 
 
 def _state(cluster: Cluster) -> dict[str, Any]:
     """What a user asked for, without what each write changes."""
-    found = apply.look(cluster.session().client, "mysql")
+    found = compared.look(cluster.session().client, "mysql")
     running = observe.must_run(cluster.session().client, "mysql")
     return {"state": found, "replicas": running.spec.replicas, "pods": sorted(cluster.facts), "notes": cluster.notes()}
 
 
 def test_the_verbs_run_in_order_and_the_next_run_has_nothing_to_do() -> None:
     cluster = _cluster()
-    steps = apply.preview(cluster.session(), _task())
+    steps = _preview(cluster, _task())
     assert [(one.action, one.kind) for one in steps if one.kind == "cluster"] == [
         ("scale", "cluster"),
         ("backup schedule set", "cluster"),
@@ -242,7 +248,7 @@ def test_the_verbs_run_in_order_and_the_next_run_has_nothing_to_do() -> None:
     assert names.ANNOTATION_APPLYING not in cluster.notes()
     cluster.store.log.clear()
     assert apply.execute(cluster.session(), _task()) == []
-    assert apply.differences(cluster.session().client, _task()) == []
+    assert compared.differences(cluster.session().client, _task()) == []
     assert cluster.store.log == []
 
 
@@ -340,7 +346,7 @@ def test_a_cluster_that_somebody_deleted_is_not_deployed_by_the_next_run(by: str
         assert reason.hint is not None
         assert "mysqlops apply --redeploy" in reason.hint
     assert cluster.store.log == []
-    (difference,) = apply.differences(cluster.session().client, _task())
+    (difference,) = compared.differences(cluster.session().client, _task())
     assert "hold its data -> mysql" in str(difference)
 
 
@@ -348,7 +354,7 @@ def test_what_was_deleted_is_deployed_again_if_the_user_says_so(monkeypatch: pyt
     cluster = _cluster()
     _delete(cluster)
     monkeypatch.setattr(deploy, "check", lambda *_: None)
-    state = apply.look(cluster.session().client, "mysql")
+    state = compared.look(cluster.session().client, "mysql")
     assert _verbs(_goal(), state, agreed.Choice("keep", redeploy=True))[0] == "deploy"
     assert ordered.deleted(cluster.notes()) is not None
     deploy.execute(cluster.session(), deploy.prepare(cluster.session().client, replace(RUNNING, storage_size="1Gi"))[1])
@@ -414,7 +420,7 @@ def test_killed_after_any_write_the_next_run_ends_the_same() -> None:
         cluster.store.kill_after = lambda _: False
         apply.execute(cluster.session(), _task())
         assert _state(cluster) == wanted, whole.store.log[point]
-        assert apply.differences(cluster.session().client, _task()) == []
+        assert compared.differences(cluster.session().client, _task()) == []
 
 
 def test_a_scale_that_was_killed_goes_on_while_its_member_is_coming() -> None:
@@ -424,18 +430,18 @@ def test_a_scale_that_was_killed_goes_on_while_its_member_is_coming() -> None:
         cluster.facts[name] = {**cluster.facts[name], "state": "OFFLINE", "role": "none"}
     grown = _task(FILE.replace("replicas: 1", "replicas: 5"))
     with pytest.raises(errors.Refused, match="1 of 3 members are ONLINE"):
-        apply.preview(cluster.session(), grown)
+        _preview(cluster, grown)
     orders.write(cluster.session().client, "mysql", applying={"verb": "scale"})
-    assert [one.action for one in apply.preview(cluster.session(), grown)] == ["scale", "backup schedule set"]
+    assert [one.action for one in _preview(cluster, grown)] == ["scale", "backup schedule set"]
 
 
 def test_a_refusal_changes_nothing_and_leaves_no_note() -> None:
     cluster = _cluster()
     with pytest.raises(errors.Refused, match="removes mysql-1, mysql-2;"):
-        apply.preview(cluster.session(), _task(pvc=None))
+        _preview(cluster, _task(pvc=None))
     cluster.facts["mysql-0"]["role"] = cluster.facts["mysql-1"]["role"] = cluster.facts["mysql-2"]["role"] = "none"
     with pytest.raises(errors.Refused, match="no primary"):
-        apply.preview(cluster.session(), _task())
+        _preview(cluster, _task())
     assert cluster.store.log == []
     with pytest.raises(errors.Refused):
         apply.execute(cluster.session(5.0), _task(FILE.replace("replicas: 1", "replicas: 3")))

@@ -14,7 +14,7 @@ from mysqlops.core import names, rollout, target
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.objects import binlog as receiving
 from mysqlops.objects import schedule as scheduling
-from mysqlops.operations import apply, binlog, delete, deploy, image_check, jobs, schedule, upgrade
+from mysqlops.operations import binlog, compared, delete, deploy, image_check, jobs, schedule, upgrade
 from mysqlops.operations import rollout as rolling
 from tests.unit.fakes.api import Killed
 from tests.unit.fakes.cluster import NAME, Cluster
@@ -116,7 +116,7 @@ def test_objects_of_others_are_no_followers(foreign: Cluster) -> None:
     session = foreign.session()
     assert upgrade.resume(session, NAME, LIMITS) is not None
     assert rollout.read(foreign.stateful_set()) is None, "the rollout is closed"
-    seen = apply.look(session.client, NAME)
+    seen = compared.look(session.client, NAME)
     assert (seen.schedule, seen.receiver) == (None, None)
     schedule.remove(session, NAME)
     assert not binlog.stop(session, NAME)
