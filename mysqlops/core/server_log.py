@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from mysqlops.core import activity, instant, names, typed
@@ -17,7 +17,6 @@ _LINE = re.compile(
     r"\S+\s+\d+\s+\[(?P<level>ERROR|Warning|System|Note)\]\s+\[(?P<code>MY-\d{6})\]\s+\[(?P<of>\w*)\]\s?(?P<text>.*)",
     re.ASCII,
 )
-_LAST = 253_402_300_799  # of the year 9999
 _OPENS, _CLOSES = re.compile("duplicate entry '", re.IGNORECASE), "' for key"
 # To the end of the message. An applier's statement may create an account, with its password's hash.
 _STATEMENT = re.compile(r"\. Query: '.*", re.DOTALL)
@@ -81,7 +80,7 @@ def of_slow(member: str, answer: object, since: str) -> list[Entry]:
     found = [typed.make(activity.Slow, row, plain=False) for row in rows if isinstance(row, dict)]
     entries = []
     for one in filter(None, found):
-        at = instant.precise(datetime.fromtimestamp(min(max(one.at, 0), _LAST), UTC))
+        at = instant.precise(instant.since_1970(one.at))
         if at >= since:
             entries.append(Entry(at, member, "warning", "", "", one.sentence(), source=SLOW))
     return entries
