@@ -21,7 +21,7 @@ def precise(at: datetime) -> str:
 
 
 def since_1970(seconds: int) -> datetime:
-    """The moment so many seconds after 1970; one that no calendar here has counts as the nearest that it has."""
+    """The moment that number of seconds after 1970; beyond the calendar, its first or last one."""
     return datetime.fromtimestamp(min(max(seconds, 0), _LAST), UTC)
 
 
