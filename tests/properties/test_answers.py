@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mysqlops.operations import doctor
@@ -33,6 +33,8 @@ ANSWERS = st.one_of(
 
 
 @settings(max_examples=100)
+@example({"variables": {"max_connections": "9" * 5000}})
+@example({"errors": [["9" * 5000, "x", 1, 10**18]]})
 @given(told=st.dictionaries(st.sampled_from(PARTS), ANSWERS))
 def test_every_check_judges_every_answer(told: dict[str, Any]) -> None:
     found = answers.read(json.loads(json.dumps({**SANE, **told})))
