@@ -120,7 +120,7 @@ class Pod:
 
     def server_of(self, pod: str) -> connect.Server:
         """Connect to another member as members do among themselves; raises MysqlError, ConfigError."""
-        return connect.connect_tcp(self.me.host(names.ordinal_of(pod)), self._login_of_members())
+        return connect.connect_tcp(self.me.host(names.ordinal_of(pod)), self._login_of_members(), is_bounded=True)
 
     def receive_from(self, pod: str, server: connect.Server) -> None:
         """Begin the channel by which this member's server catches up; raises MysqlError, ConfigError."""
@@ -147,7 +147,7 @@ class Pod:
             if one.host == "localhost":
                 connect.connect_socket(login).close()
             else:
-                connect.connect_tcp(host or self.me.host(self.me.ordinal), login).close()
+                connect.connect_tcp(host or self.me.host(self.me.ordinal), login, is_bounded=True).close()
         except errors.AccessDenied:
             return False
         return True

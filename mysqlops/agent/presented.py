@@ -33,7 +33,7 @@ def look(client: api.Api, me: settings.Settings, hosts: Sequence[str], login: co
 
 def _of(host: str, login: connect.Login) -> tuple[str, str]:
     try:
-        connect.connect_tcp(host, login).close()
+        connect.connect_tcp(host, login, is_bounded=True).close()
     except errors.MysqlError as error:
         # Whatever else it refuses, TLS came first.
         if connect.is_answer(error) and error.errno not in _BEFORE_TLS:

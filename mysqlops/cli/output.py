@@ -32,12 +32,9 @@ _WHOLE = 1000  # columns: no cell is ever cut; a terminal wraps longer lines
 _COLOURS = {HEALTHY: "green", "degraded": "yellow", DOWN: "red"}
 
 
-_BREAK = re.compile(r"\s*\n\s*")  # what else breaks a line is made visible
-
-
 def say(text: Any = "", *, err: bool = False) -> None:
     """Print one line. Others wrote parts of it, which must not begin a line that looks like ours."""
-    click.echo(typed.visible(_BREAK.sub(" / ", str(text).rstrip()), kept="\t"), err=err)
+    click.echo(typed.visible(typed.one_line(str(text).rstrip()), kept="\t"), err=err)
 
 
 def document(text: str, *, err: bool = False, nl: bool = True) -> None:

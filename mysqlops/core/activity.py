@@ -134,6 +134,13 @@ def read(answer: Any) -> Activity:
     )
 
 
+def transactions(answer: Any) -> list[Transaction] | None:
+    """Those of an agent's answer; None if it has another form. Their numbers become part of statements that a user
+    copies."""
+    made = [typed.make(Transaction, row, plain=False) for row in answer] if isinstance(answer, list) else [None]
+    return None if None in made else [one for one in made if one is not None]
+
+
 def accounts(answer: Any) -> list[Account]:
     return _all(Account, {"accounts": answer}, "accounts", {})
 

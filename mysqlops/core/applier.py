@@ -13,7 +13,7 @@ _SAFE = re.compile(
     r"(?: doesn't exist| already exists)?|for (?:key|column) '[^']*'|HA_ERR_\w+|Operation [A-Z ]+ failed"
 )
 _WORKER = "failed executing transaction"
-_CODE = re.compile(r"(?:Error_code: MY-|Error_code: |errno )0*(\d+)")
+_CODE = re.compile(r"(?:Error_code: MY-|Error_code: |errno )0*(\d{1,9})")
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+_LAST = 253_402_300_799  # of the year 9999
+
 
 def text(at: datetime) -> str:
     """To the second, as in `metadata.creationTimestamp`."""
@@ -16,6 +18,11 @@ def text(at: datetime) -> str:
 def precise(at: datetime) -> str:
     """To the microsecond, as in a Lease."""
     return f"{_utc(at):%Y-%m-%dT%H:%M:%S.%fZ}"
+
+
+def since_1970(seconds: int) -> datetime:
+    """The moment that number of seconds after 1970; beyond the calendar, its first or last one."""
+    return datetime.fromtimestamp(min(max(seconds, 0), _LAST), UTC)
 
 
 def _utc(at: datetime) -> datetime:

@@ -191,7 +191,7 @@ def number(value: str | None) -> int | None:
     """The number that a whole number or a size stands for; None for any other value."""
     text = (value or "").strip()
     size = quantity.parse_my_cnf(text)
-    return int(text) if size is None and re.fullmatch(r"[+-]?\d+", text) else size
+    return int(text) if size is None and re.fullmatch(r"[+-]?\d{1,30}", text) else size
 
 
 def is_on(value: str | None) -> bool:

@@ -89,10 +89,19 @@ def outline(secret: Json) -> Json:
 
 def text(found: str, known: Collection[str]) -> str:
     """A text without secrets, and without values of rows where servers quote them."""
+    return server_log.without_values(_without_secrets(found, known))
+
+
+def log(found: str, known: Collection[str]) -> str:
+    """The same for the log of a container, with kubelet's times."""
+    return _without_secrets(server_log.log_without_values(found), known)
+
+
+def _without_secrets(found: str, known: Collection[str]) -> str:
     found = known_secrets.without(found, known)
     for form, instead in _FORMS:
         found = form.sub(instead, found)
-    return server_log.without_values(found)
+    return found
 
 
 _DEEPEST = 60  # deeper than objects of Kubernetes are, and JSON within their texts

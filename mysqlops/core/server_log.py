@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from mysqlops.core import activity, instant, names, typed
@@ -17,8 +17,9 @@ _LINE = re.compile(
     r"\S+\s+\d+\s+\[(?P<level>ERROR|Warning|System|Note)\]\s+\[(?P<code>MY-\d{6})\]\s+\[(?P<of>\w*)\]\s?(?P<text>.*)",
     re.ASCII,
 )
-_LAST = 253_402_300_799  # of the year 9999
-_QUOTED_VALUE = re.compile(r"(Duplicate entry )'.*?'( for key)")
+_OPENS, _CLOSES = re.compile("duplicate entry '", re.IGNORECASE), "' for key"
+# To the end of the message. An applier's statement may create an account, with its password's hash.
+_STATEMENT = re.compile(r"\. Query: '.*", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -41,16 +42,16 @@ class Entry:
 def parse(member: str, text: str) -> list[Entry]:
     """In the log's order; a line without kubelet's time is dropped. Values of rows are left out where messages quote
     them."""
-    found: list[Entry] = []
+    found: list[tuple[Entry, list[str]]] = []
     for at, rest in _lines(text):
         match = _LINE.match(rest)
-        if match is None and found and found[-1].code:
-            found[-1] = replace(found[-1], text=f"{found[-1].text}\n{without_values(rest)}")
+        if match is None and found and found[-1][0].code:
+            found[-1][1].append(rest)
             continue
         facts = match.groupdict() if match else {"level": "note", "code": "", "of": "", "text": rest}
-        level = facts["level"].lower()
-        found.append(Entry(at, member, level, facts["code"], facts["of"], without_values(facts["text"])))
-    return found
+        head = Entry(at, member, facts["level"].lower(), facts["code"], facts["of"], "")
+        found.append((head, [facts["text"]]))
+    return [replace(head, text=without_values("\n".join(lines))) for head, lines in found]
 
 
 def parse_agent(member: str, text: str) -> list[Entry]:
@@ -79,7 +80,7 @@ def of_slow(member: str, answer: object, since: str) -> list[Entry]:
     found = [typed.make(activity.Slow, row, plain=False) for row in rows if isinstance(row, dict)]
     entries = []
     for one in filter(None, found):
-        at = instant.precise(datetime.fromtimestamp(min(max(one.at, 0), _LAST), UTC))
+        at = instant.precise(instant.since_1970(one.at))
         if at >= since:
             entries.append(Entry(at, member, "warning", "", "", one.sentence(), source=SLOW))
     return entries
@@ -91,7 +92,27 @@ def _utc(moment: str) -> str | None:
 
 
 def without_values(text: str) -> str:
-    return _QUOTED_VALUE.sub(r"\1'…'\2", text)
+    """A message without what MySQL quotes of rows and statements. A value may hold quotes and ends of lines, so it goes
+    on to the last sign of its end; if that is missing, to the end of the message. Takes no longer than reading it."""
+    text = _STATEMENT.sub(". Query: …", text, count=1)
+    opens = _OPENS.search(text)
+    if opens is None:
+        return text
+    closes = text.rfind(_CLOSES, opens.end())
+    return f"{text[: opens.end()]}…{text[closes:] if closes >= 0 else ''}"
+
+
+def log_without_values(text: str) -> str:
+    """A container's log with kubelet's times, message by message: a line without a time of its own goes on with the
+    message of the server above it."""
+    messages, is_of_server = [list[str]()], False
+    for line in text.split("\n"):
+        is_new = names.is_moment(line.partition(" ")[2].partition(" ")[0])
+        is_of_server |= is_new
+        if is_new or not is_of_server:
+            messages.append([])
+        messages[-1].append(line)
+    return "\n".join(without_values("\n".join(lines)) for lines in messages[1:])
 
 
 def merged(logs: Iterable[Sequence[Entry]], level: str) -> list[Entry]:

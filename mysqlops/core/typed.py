@@ -76,6 +76,13 @@ def visible(text: str, *, kept: str = "") -> str:
     return _UNUSUAL.sub(lambda found: _written(found[0], kept), text)
 
 
+def one_line(text: str) -> str:
+    """The text with ` / ` for each end of a line and the spaces around it. A search for spaces before an end would take
+    the square of their number."""
+    first, *more = text.split("\n")
+    return " / ".join([first.rstrip() if more else first, *filter(None, map(str.strip, more))])
+
+
 _UNUSUAL = re.compile(r"[^\x20-\x7e]")
 
 

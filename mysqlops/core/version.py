@@ -37,7 +37,8 @@ def find(text: str) -> ServerVersion | None:
 
 def is_same(left: str | None, right: str | None) -> bool:
     """Whether two servers report the same version; builds may differ. Unknown versions differ."""
-    return None not in (left, right) and ServerVersion.parse(str(left)) == ServerVersion.parse(str(right))
+    found = find(left or "")
+    return found is not None and found == find(right or "")
 
 
 def parse_mysqld_output(output: str) -> ServerVersion | None:

@@ -7,12 +7,22 @@ mysqlops' before it joins (mysqlops/mysql/zones.py); what somebody has loaded st
 from __future__ import annotations
 
 import base64
+import re
 import zlib
 from typing import Any
 
 from mysqlops.core import typed
 
 OWN = "own"  # loaded by somebody; empty: none, or a backup of an older release, which did not record it
+
+
+_VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,59}")
+
+
+def holder(version: str) -> str:
+    """Whose they are by the version that a server's mark has: anybody may have written one, and it becomes a fact of
+    backups, which are not listed if it is no version."""
+    return version if _VERSION.fullmatch(version) else OWN
 
 
 def unpacked(packed: str) -> tuple[str, list[Any]]:

@@ -162,6 +162,7 @@ def unfit(source: connect.Server, databases: Sequence[str]) -> list[Reason]:
     """The reasons why something cannot be copied, by name, before anything runs on the source."""
     odd = [name for name in databases if not adoption.is_plain(name)]
     found = [Reason("unfit-name", f"database {name!r}: control characters cannot be handled") for name in odd]
+    found += [Reason("unfit-name", text, _ANOTHER) for text in comparison.misread(databases)]
     for database in databases:
         tables = comparison.unfit_tables(source, database)
         found += [Reason("unfit-table", f"{text}: a group cannot hold it", _ALTER) for text in tables]
@@ -197,6 +198,7 @@ def some(found: Sequence[str]) -> str:
 
 _ALTER = "ALTER TABLE on the source first"
 _TOGETHER = "choose that database as well, or drop the foreign key on the source"
+_ANOTHER = "move its tables into a database of another name on the source"
 _RENAME = "rename the view on the source"
 _UNREADABLE = "its text cannot be read, or its head is not read as that of this object"
 _REWRITE = "give --user's account the right to read it, or another name or definer on the source"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ from mysqlops import errors
 from mysqlops.mysql import connect
 
 SYSTEM = ("mysql", "sys", "information_schema", "performance_schema", "mysqlops")
+_OF_SERVER = ("mysql", "information_schema", "performance_schema")
 # Written unchanged: their text has no comma and never looks like NULL.
 _PLAIN = set("tinyint smallint mediumint int bigint decimal date time datetime timestamp year".split())
 _REAL = ("float", "double")
@@ -62,6 +63,13 @@ def databases(server: connect.Server) -> list[str]:
     """All databases except the server's own."""
     found = server.query("SELECT schema_name FROM information_schema.schemata ORDER BY schema_name")
     return [str(name) for (name,) in found if name not in SYSTEM]  # `Sys` is a user's database
+
+
+def misread(databases: Iterable[str]) -> list[str]:
+    """Those that mysqldump, which ignores case, takes for the server's own: it leaves out rows of `general_log` and
+    `slow_log` there, and its dump sets global variables."""
+    text = "database {}: mysqldump takes it for the server's own, because it ignores case"
+    return [text.format(quoted(name)) for name in databases if name not in SYSTEM and name.lower() in _OF_SERVER]
 
 
 def tables(server: connect.Server, database: str) -> list[str]:

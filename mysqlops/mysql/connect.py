@@ -21,7 +21,7 @@ import pymysql
 
 from mysqlops import errors
 from mysqlops.core import adoption
-from mysqlops.mysql import wire_text
+from mysqlops.mysql import bounded, wire_text
 
 SOCKET = "/run/mysqlops/mysqld.sock"
 # Overrides a site's default; pymysql does not notice a changed default of autocommit.
@@ -137,15 +137,24 @@ def _waits_for_nobody(server: Server) -> Server:
 
 
 def connect_tcp(
-    host: str, login: Login, *, port: int = 3306, database: str | None = None, timeout_seconds: float = 5
+    host: str,
+    login: Login,
+    *,
+    port: int = 3306,
+    database: str | None = None,
+    timeout_seconds: float = 5,
+    is_bounded: bool = False,
 ) -> Server:
-    """Connect over TLS and verify the server as the login says; raises ConfigError if it does not say how."""
+    """Connect over TLS and verify the server as the login says; raises ConfigError if it does not say how. If
+    `is_bounded`, each answer must end within the timeout, and is short (bounded.py): for an agent that must go on
+    whatever another member does."""
     options: dict[str, Any] = {"host": host, "port": port, "database": database}
     if login.ssl_mode == adoption.DISABLED:
         options["ssl_disabled"] = True
     else:
         options["ssl"] = _context(login)
-    return _connect(f"{host}:{port}", login, timeout_seconds, **options)
+    kind = bounded.Connection if is_bounded else pymysql.connections.Connection
+    return _connect(f"{host}:{port}", login, timeout_seconds, kind, **options)
 
 
 def check_trust(login: Login) -> None:
@@ -170,9 +179,15 @@ def _context(login: Login) -> ssl.SSLContext:
     return context
 
 
-def _connect(where: str, login: Login, timeout_seconds: float, **options: Any) -> Server:
+def _connect(
+    where: str,
+    login: Login,
+    timeout_seconds: float,
+    kind: type[pymysql.connections.Connection[Any]] = pymysql.connections.Connection,
+    **options: Any,
+) -> Server:
     with _mapped(where, f"connect as {login.user}", secret=True):
-        connection = pymysql.connect(
+        connection = kind(
             user=login.user,
             password=login.password.encode(),  # else PyMySQL encodes it in latin1, as no other client does
             connect_timeout=max(1, int(timeout_seconds)),

@@ -45,7 +45,7 @@ def addresses(peer: Peer, group_name: str, *, clock: Clock, seconds: float) -> t
 @contextlib.contextmanager
 def _open(peer: Peer, clock: Clock, seconds: float) -> Iterator[Channel]:
     until = clock.monotonic() + seconds
-    server = connect.connect_tcp(peer.host, peer.login, port=peer.port, timeout_seconds=seconds)
+    server = connect.connect_tcp(peer.host, peer.login, port=peer.port, timeout_seconds=seconds, is_bounded=True)
     try:
         with server.switch(xcom.COMMAND) as stream:
             channel = Channel(stream, clock, until)

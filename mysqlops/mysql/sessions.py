@@ -20,14 +20,15 @@ SELECT id FROM performance_schema.processlist
 WHERE id <> CONNECTION_ID() AND user NOT IN %s AND command <> 'Daemon' AND host NOT LIKE 'localhost%%'
 """
 _TRANSACTIONS = """
-SELECT t.trx_mysql_thread_id, COALESCE(p.user, '?'), TIMESTAMPDIFF(SECOND, t.trx_started, NOW()), t.trx_rows_modified
+SELECT t.trx_mysql_thread_id, COALESCE(p.user, '?'), GREATEST(TIMESTAMPDIFF(SECOND, t.trx_started, NOW()), 0),
+  t.trx_rows_modified
 FROM information_schema.innodb_trx t LEFT JOIN performance_schema.processlist p ON p.id = t.trx_mysql_thread_id
 WHERE t.trx_mysql_thread_id <> 0 ORDER BY t.trx_started
 """
 # A switchover waits for statements that change data, and those wait for such a lock: FLUSH TABLES WITH READ LOCK, LOCK
 # TABLES, FLUSH TABLES FOR EXPORT. Tested and harmless: LOCK INSTANCE FOR BACKUP, GET_LOCK, prepared XA.
 _LOCKS = """
-SELECT t.processlist_id, COALESCE(MAX(t.processlist_user), '?'), COALESCE(MAX(t.processlist_time), 0),
+SELECT t.processlist_id, COALESCE(MAX(t.processlist_user), '?'), GREATEST(COALESCE(MAX(t.processlist_time), 0), 0),
   MAX(IF(m.object_type = 'GLOBAL', 'the lock of FLUSH TABLES WITH READ LOCK',
     CONCAT('a lock on table ', m.object_schema, '.', m.object_name)))
 FROM performance_schema.metadata_locks m JOIN performance_schema.threads t ON t.thread_id = m.owner_thread_id

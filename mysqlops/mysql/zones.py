@@ -59,7 +59,7 @@ def held(server: connect.Server) -> str:
     """Whose zones it holds, as core/zones.py names them; raises MysqlError."""
     asked = "SELECT MAX(name), MAX(IF(name LIKE %s, name, '')) FROM mysql.time_zone_name"
     last, mark = server.query(asked, [f"{MARK}%"])[0]
-    return str(mark).removeprefix(MARK) if mark else "" if last is None else facts.OWN
+    return "" if last is None else facts.holder(str(mark or "").removeprefix(MARK))
 
 
 def different(source: connect.Server, target: connect.Server) -> list[str]:

@@ -17,6 +17,7 @@ _PAGE = re.compile(r"docs/runbooks/([a-z-]+)\.md")
 _SCRIPT = re.compile(r"scripts/runbooks/([a-z-]+)\.sh")
 _MYSQL_ROW = re.compile(r"^\| `(MY-\d{6})` \| (.+) \| (.+) \|$", re.MULTILINE)
 _PAGE_OF_CODES = re.compile(r"^\| \[([a-z-]+)\]\(\S+\) \| (.+) \|$", re.MULTILINE)
+_CLIENTS = re.compile(r"[1-9][0-9]{3,5}")  # a server may answer a number of any length
 _NUMBER = re.compile(r"^# (?:\d+\. )?")  # of a heading; the page's name has it too
 _COMMON = '. "$(dirname "$0")/common.sh"\n'
 _FOLDERS = {
@@ -107,7 +108,7 @@ def mysql_code(code: str) -> str:
 
 def _padded(code: str) -> str:
     """MY-001062 from 1062 too: clients show numbers, logs show codes."""
-    return f"MY-{int(code):06d}" if code.isdecimal() and 1000 <= int(code) < 1_000_000 else code.upper()
+    return f"MY-{int(code):06d}" if _CLIENTS.fullmatch(code) else code.upper()
 
 
 @cache

@@ -63,7 +63,7 @@ def collect(session: Session, name: str) -> Report:
     known = redaction.values(secrets)
     for path, value in trees.items():
         made.files[path] = json.dumps(redaction.tree(value, known), indent=1, default=str)
-    made.files |= {path: redaction.text(text, known) for path, text in logs.items()}
+    made.files |= {path: redaction.log(text, known) for path, text in logs.items()}
     made.unread = {redaction.text(key, known): redaction.text(why, known) for key, why in made.unread.items()}
     made.files["README.txt"] = _readme(session, name, made)
     # As they are written: also what was split between two texts, and names of pods.

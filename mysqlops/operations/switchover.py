@@ -6,7 +6,7 @@ import secrets
 from dataclasses import asdict, dataclass
 
 from mysqlops import errors
-from mysqlops.core import ordered
+from mysqlops.core import activity, ordered
 from mysqlops.core.typed import Json
 from mysqlops.operations import agents, observe, orders
 from mysqlops.operations.session import Session
@@ -31,7 +31,11 @@ def plan(session: Session, name: str, to: str | None, limits: planning.Limits) -
     """The switchover to make, or None if there is nothing to do; raises Refused."""
     chosen = planning.choose(observe.judged(session, name), to, limits)
     if chosen is not None:
-        found = agents.run(session.client, chosen.primary, "transactions", timeout_seconds=15)
+        found = activity.transactions(agents.run(session.client, chosen.primary, "transactions", timeout_seconds=15))
+        if found is None:
+            raise errors.StepFailed(
+                f"{chosen.primary}: its open transactions have another form than this release expects"
+            )
         planning.check_transactions(found, limits)
     return chosen
 

@@ -135,7 +135,8 @@ def joining(pod: str, server_uuid: str, note: group.Note, *, holds_data: bool) -
     """
     drops = note.outcasts.get(pod) == "" and not holds_data
     outcasts = {name: uuid for name, uuid in note.outcasts.items() if name != pod or not drops}
-    joins = str(int(note.joins) + 1) if note.joins.isdecimal() else "1"
+    is_number = note.joins.isdecimal() and len(note.joins) < 18  # Python reads none of thousands of digits
+    joins = str(int(note.joins) + 1) if is_number else "1"
     return replace(
         note.with_outcasts(outcasts, note.elsewhere), joining={**note.joining, pod: server_uuid}, joins=joins
     )

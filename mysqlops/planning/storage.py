@@ -116,7 +116,7 @@ def unparked(found: Json, name: str) -> Json:
     is_ours = all(labelled.pop(names.LABEL_PARKED, "") == name for labelled in _parked_labels(wanted))
     labels, pod = wanted["metadata"].get("labels") or {}, wanted["spec"]["template"]["spec"]
     is_ours = is_ours and names.selector(name).items() <= labels.items()
-    is_known = replicas.isdecimal() and int(replicas) <= names.MAX_MEMBERS
+    is_known = replicas.isdecimal() and len(replicas) < 3 and int(replicas) <= names.MAX_MEMBERS
     if not (is_ours and is_known and pod.get("serviceAccountName", name) == name):
         text = f"StatefulSet {found['metadata']['name']} was not set aside by mysqlops for {name}; it was not touched"
         raise Refused([Reason("foreign-object", text, "find out who created it, then delete it")])

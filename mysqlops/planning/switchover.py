@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from mysqlops.core import names, view
+from mysqlops.core.activity import Transaction
 from mysqlops.errors import Reason, Refused
 from mysqlops.planning import status
 from mysqlops.planning.status import Member, Status
@@ -72,24 +73,21 @@ def unfit_because(member: Member, limits: Limits) -> str | None:
     return None
 
 
-def check_transactions(found: Sequence[dict[str, object]], limits: Limits) -> None:
+def check_transactions(found: Sequence[Transaction], limits: Limits) -> None:
     """Refuse to roll back long-open transactions, unless that is wanted. A lock cannot be rolled back: the switchover
     would begin and block all writes until the lock's session ends. Raises Refused."""
-    if locks := [transaction for transaction in found if transaction.get("lock")]:
+    if locks := [transaction for transaction in found if transaction.lock]:
         raise Refused([_locked(lock) for lock in locks])
-    long = [transaction for transaction in found if int(str(transaction["seconds"])) >= limits.transactions_seconds]
+    long = [transaction for transaction in found if transaction.seconds >= limits.transactions_seconds]
     if long and not limits.rolls_back:
-        shown = ", ".join(
-            f"connection {transaction['connection']} of {transaction['user']}: {transaction['seconds']} s"
-            for transaction in long[:5]
-        )
+        shown = ", ".join(f"connection {one.connection} of {one.user}: {one.seconds} s" for one in long[:5])
         text = f"{len(long)} transactions have been open for {limits.transactions_seconds} s or more ({shown})"
         raise Refused(
             [Reason("long-transactions", text, "wait for them, or roll them back with --roll-back-transactions")]
         )
 
 
-def _locked(one: dict[str, object]) -> Reason:
-    text = f"connection {one['connection']} of {one['user']} holds {one['lock']} (idle for {one['seconds']} s)"
-    hint = f"wait until it ends, or end it on the primary: KILL CONNECTION {one['connection']}"
+def _locked(one: Transaction) -> Reason:
+    text = f"connection {one.connection} of {one.user} holds {one.lock} (idle for {one.seconds} s)"
+    hint = f"wait until it ends, or end it on the primary: KILL CONNECTION {one.connection}"
     return Reason("locked-tables", f"{text}: no other member can become primary meanwhile", hint)

@@ -49,7 +49,7 @@ class Old:
     """A server that runs elsewhere."""
 
     def __init__(self, network: str, folder: Path) -> None:
-        self._container = f"{network}-old"
+        self.container = f"{network}-old"
         (folder / "sql").mkdir()
         quoted = accounts.quote(PASSWORD)
         users = (
@@ -60,7 +60,7 @@ class Old:
         )
         (folder / "sql" / "init.sql").write_text("SET sql_mode='';\n" + "".join(f"{line};\n" for line in users))
         docker(
-            *("run", "-d", "--name", self._container, "--network", network, "--network-alias", "old.db.svc"),
+            *("run", "-d", "--name", self.container, "--network", network, "--network-alias", "old.db.svc"),
             *("--user", "999:999", "--memory", "1g", "--tmpfs", "/tmp:uid=999", "--tmpfs", "/data:uid=999"),
             *("-v", f"{folder / 'sql'}:/sql:ro", "--entrypoint", "", image(), "sh", "-ec", _START),
         )
@@ -68,7 +68,7 @@ class Old:
 
     def sql(self, *statements: str) -> str:
         """Empty while it does not answer."""
-        words = ("exec", self._container, "mysql", "--no-defaults", "-uroot", "--socket=/tmp/s", "-N", "--raw")
+        words = ("exec", self.container, "mysql", "--no-defaults", "-uroot", "--socket=/tmp/s", "-N", "--raw")
         settings = ("--init-command=SET sql_mode='', time_zone='+00:00'", "--default-character-set=utf8mb4")
         try:
             return docker(*words, *settings, "-e", ";".join(statements))
@@ -79,10 +79,10 @@ class Old:
 
     def shell(self, script: str) -> None:
         """Run a script beside it, such as one that sends bytes that are no UTF-8."""
-        docker("exec", self._container, "sh", "-ec", script)
+        docker("exec", self.container, "sh", "-ec", script)
 
     def ca(self) -> str:
-        return docker("exec", self._container, "cat", "/data/d/ca.pem")
+        return docker("exec", self.container, "cat", "/data/d/ca.pem")
 
     def statements(self, user: str) -> list[str]:
         """All that this account has run since the last call, each in a line."""
@@ -95,7 +95,7 @@ class Old:
         return self.sql("SELECT CONCAT(@@read_only, @@super_read_only)")
 
     def remove(self) -> None:
-        docker("rm", "-f", self._container, check=False)
+        docker("rm", "-f", self.container, check=False)
 
 
 @dataclass

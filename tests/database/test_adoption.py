@@ -84,14 +84,15 @@ def test_no_name_becomes_an_option_and_a_rehearsal_only_reads(old: Old, group: G
 
 
 def test_names_that_cannot_be_handled_are_refused_before_anything_runs(old: Old, job: Job, shop: None) -> None:
-    old.sql("CREATE DATABASE `a\nb`", "CREATE TABLE shop.gone (id INT PRIMARY KEY)")
+    old.sql("CREATE DATABASE `a\nb`", "CREATE DATABASE `Mysql`", "CREATE TABLE shop.gone (id INT PRIMARY KEY)")
     old.sql("CREATE VIEW shop.broken AS SELECT * FROM shop.gone", "DROP TABLE shop.gone")
     done = job.run(finish=True)
     assert done.code == errors.Refused.exit_code
     assert "database 'a\\nb': control characters" in done.last
     assert "view shop.broken is broken (error 1356)" in done.last
+    assert "database `Mysql`: mysqldump takes it for the server's own" in done.last
     assert old.is_read_only() == "00"
-    old.sql("DROP DATABASE `a\nb`")
+    old.sql("DROP DATABASE `a\nb`", "DROP DATABASE `Mysql`")
 
 
 _USERS = """

@@ -5,10 +5,12 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import re
 import socket
 import ssl
 import struct
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,7 +20,7 @@ from mysqlops import errors
 from mysqlops.agent import openssl
 from mysqlops.clock import SystemClock
 from mysqlops.core import adoption
-from mysqlops.mysql import connect, wait
+from mysqlops.mysql import bounded, connect, wait
 
 _PROTOCOL_41, _SECURE, _LONG, _PLUGIN = 0x0200, 0x8000, 0x0001, 0x80000
 _CLEAR = b"\xfemysql_clear_password\0"
@@ -192,3 +194,54 @@ def test_a_password_is_sent_as_other_clients_send_it() -> None:
     finally:
         server.close()
     assert "pässwörd 日本".encode() in server.heard
+
+
+def _read_slowly(given: bytes) -> tuple[bytes, errors.MysqlError]:
+    """What the client sends in answer to these bytes, which come one by one, and its error."""
+    ours, theirs = socket.socket(), b""
+    ours.bind(("127.0.0.1", 0))
+    ours.listen(1)
+
+    def serve() -> None:
+        nonlocal theirs
+        client, _ = ours.accept()
+        with client, contextlib.suppress(OSError):
+            client.settimeout(5)
+            for one in given:
+                client.sendall(bytes([one]))
+                time.sleep(0.02)
+            theirs += client.recv(4096)
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    login, port = connect.Login("app", "x", "", adoption.DISABLED), int(ours.getsockname()[1])
+    with pytest.raises(errors.MysqlError) as error:
+        connect.connect_tcp("127.0.0.1", login, port=port, timeout_seconds=0.3, is_bounded=True)
+    thread.join(10)
+    ours.close()
+    return theirs, error.value
+
+
+def test_who_answers_slowly_keeps_nobody() -> None:
+    """A byte now and then began PyMySQL's timeout again: it went on to the end of the greeting, and answered it."""
+    heard, error = _read_slowly(_packet(0, _GREETING))
+    assert heard == b""
+    assert re.search("did not end in time|timed out", str(error))
+
+
+def test_an_endless_answer_is_not_read() -> None:
+    """A packet of the greatest length goes on in the next one, which the agent of another member would keep too."""
+    heard, error = _read_slowly(b"\xff\xff\xff\0")
+    assert heard == b""
+    assert f"more than {bounded.LONGEST} bytes" in str(error)
+
+
+def test_a_bounded_connection_reads_what_others_read() -> None:
+    server = Stripped(_GREETING, b"\xff" + struct.pack("<H", 1045) + b"#28000no")
+    try:
+        with pytest.raises(errors.AccessDenied, match="no"):
+            connect.connect_tcp(
+                "127.0.0.1", connect.Login("app", "x", "", adoption.DISABLED), port=server.port, is_bounded=True
+            )
+    finally:
+        server.close()

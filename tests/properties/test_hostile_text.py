@@ -170,6 +170,18 @@ def test_any_message_is_one_line_of_the_log(text: str) -> None:
     assert written.buffer.getvalue().count(b"\n") == 1
 
 
+@given(text=st.lists(TEXT | st.sampled_from([" ", "\n", "\t", "a"]), max_size=9).map("".join))
+def test_a_text_on_one_line_begins_none(text: str) -> None:
+    text = text.rstrip()
+    assert typed.one_line(text) == re.sub(r"\s*\n\s*", " / ", text)
+
+
+def test_a_line_of_spaces_is_written_at_once() -> None:
+    """Of a million, the search for an end after spaces would have taken half an hour."""
+    spaces = " " * 1_000_000
+    assert typed.one_line(f"x{spaces}y\n{spaces}z") == f"x{spaces}y / z"
+
+
 PIECES = st.binary(max_size=6) | SIGNS.map(lambda one: one.encode("utf-8", "surrogatepass"))
 BYTES = st.lists(PIECES, max_size=8).map(b"".join)
 

@@ -35,7 +35,7 @@ def dump(
     accounts_then = account_statements.read(server)
     databases = [*comparison.databases(server), "mysqlops"]
     tables = [(database, table) for database in databases for table in comparison.tables(server, database)]
-    _refuse_what_sql_cannot_hold(server, tables)
+    _refuse_what_sql_cannot_hold(server, databases, tables)
     work = root / _WORK
     (work / "databases").write_text("".join(f"{_encoded(database)}\n" for database in databases))
     (work / "tables").write_text("".join(f"{_encoded(one)} {_encoded(table)}\n" for one, table in tables))
@@ -56,9 +56,12 @@ def _encoded(name: str) -> str:
     return "".join(chr(byte) if chr(byte).isalnum() and byte < 128 else f"\\0{byte:03o}" for byte in name.encode())
 
 
-def _refuse_what_sql_cannot_hold(server: connect.Server, tables: Sequence[tuple[str, str]]) -> None:
+def _refuse_what_sql_cannot_hold(
+    server: connect.Server, databases: Sequence[str], tables: Sequence[tuple[str, str]]
+) -> None:
     """Raises Refused with every object that a dump could not restore exactly."""
-    reasons = [
+    reasons = [Reason(_CODE, text, _ARCHIVE) for text in comparison.misread(databases)]
+    reasons += [
         Reason(_CODE, f"{comparison.quoted(*table)}: SQL cannot hold {count} of its FLOAT or JSON values", _RETYPE)
         for table in tables
         if (count := comparison.not_writable(server, *table))

@@ -65,7 +65,7 @@ def _code(text: str) -> str:
 
 
 def _line(text: str) -> str:
-    return typed.visible(re.sub(r"\s*\n\s*", " / ", text))
+    return typed.visible(typed.one_line(text))
 
 
 def verdict(report: Report) -> list[str]:

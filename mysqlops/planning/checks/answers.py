@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from mysqlops.core import gtid, names
+from mysqlops.core import activity, gtid, names
 
 _MOST = 5000  # entries of one part
+_LARGEST = 2**63
 
 
 def read(answer: Any) -> dict[str, Any]:
@@ -39,8 +40,13 @@ def _row(value: Any, kinds: tuple[type, ...]) -> bool:
     return (
         isinstance(value, list)
         and len(value) == len(kinds)
-        and all(isinstance(one, kind) for one, kind in zip(value, kinds, strict=True))
+        and all(isinstance(one, kind) and _is_in_range(one) for one, kind in zip(value, kinds, strict=True))
     )
+
+
+def _is_in_range(value: Any) -> bool:
+    """JSON has whole numbers of any length, with which nothing can be calculated."""
+    return not isinstance(value, int) or abs(value) < _LARGEST
 
 
 def _moment(value: Any) -> bool:
@@ -52,16 +58,13 @@ def _gtids(value: Any) -> bool:
 
 
 def _numbers(value: Any) -> bool:
-    return isinstance(value, Mapping) and all(isinstance(number, int) for number in value.values())
+    return isinstance(value, Mapping) and all(
+        isinstance(number, int) and _is_in_range(number) for number in value.values()
+    )
 
 
 def _transactions(value: Any) -> bool:
-    return isinstance(value, list) and all(
-        isinstance(transaction, Mapping)
-        and isinstance(transaction.get("seconds"), int)
-        and isinstance(transaction.get("user"), str)
-        for transaction in value
-    )
+    return activity.transactions(value) is not None
 
 
 _FORMS: Mapping[str, Callable[[Any], bool]] = {

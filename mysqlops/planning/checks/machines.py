@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from datetime import UTC, datetime
 
 from mysqlops.core import counting, instant, names, quantity, setting_secrets
 from mysqlops.errors import ConfigError
@@ -154,7 +153,7 @@ def limits(facts: Facts) -> list[Found]:
     for pod, rows in facts.part("limits").items():
         for code, count, at in rows:
             if limit := _REFUSED_FOR.get(code):
-                seen = f"{code}, {counting.of(count, 'time')}, last at {instant.text(datetime.fromtimestamp(at, UTC))}"
+                seen = f"{code}, {counting.of(count, 'time')}, last at {instant.text(instant.since_1970(at))}"
                 fix = f"smaller statements and transactions; or mysqlops config set {facts.name} {limit}=NUMBER"
                 found.append((f"{pod} refused what is larger than {limit}", seen, fix))
     return found

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 
-from mysqlops.core import counting, instant, setting_secrets, view
+from mysqlops.core import activity, counting, instant, setting_secrets, view
 from mysqlops.errors import ConfigError
 from mysqlops.planning import settings
 from mysqlops.planning.checks.model import Facts, Found
@@ -51,12 +51,13 @@ def tables(facts: Facts) -> list[Found]:
 def transactions(facts: Facts) -> list[Found]:
     found = []
     for pod, answer in facts.part("transactions").items():
-        long = [transaction for transaction in answer if transaction["seconds"] >= LONG_SECONDS]
-        for transaction in long[:MOST_SHOWN]:
-            what = transaction.get("lock") or f"a transaction with {transaction.get('rows_modified', 0)} changed rows"
-            who = f"connection {transaction.get('connection')} of {transaction['user']}"
-            seen = f"{who}: {what}, for {transaction['seconds']} s"
-            fix = f"end it in the application, or KILL CONNECTION {transaction.get('connection')} on {pod}"
+        long = [
+            transaction for transaction in activity.transactions(answer) or () if transaction.seconds >= LONG_SECONDS
+        ]
+        for one in long[:MOST_SHOWN]:
+            what = one.lock or f"a transaction with {one.rows_modified} changed rows"
+            seen = f"connection {one.connection} of {one.user}: {what}, for {one.seconds} s"
+            fix = f"end it in the application, or KILL CONNECTION {one.connection} on {pod}"
             found.append((f"a session on {pod} holds a transaction or lock for long", seen, fix))
     return found
 
@@ -68,7 +69,7 @@ def logged_errors(explain: Callable[[str], str]) -> Callable[[Facts], list[Found
         found = []
         for pod, rows in facts.part("errors").items():
             for code, subsystem, count, at in rows[:MOST_SHOWN]:
-                last = instant.text(datetime.fromtimestamp(at, UTC))
+                last = instant.text(instant.since_1970(at))
                 known = f": {text}" if (text := explain(code)) else ""
                 seen = f"{code} ({subsystem}), {counting.of(count, 'time')}, last at {last}{known}"
                 fix = f"mysqlops logs {facts.name} --member {pod} --level error"
@@ -116,7 +117,7 @@ def connections(facts: Facts) -> list[Found]:
     for pod, answer in facts.part("connections").items():
         most = facts.part("variables").get(pod, {}).get("max_connections", "")
         now = answer.get("Threads_connected", 0)
-        if most.isdecimal() and now >= MOST_CONNECTIONS * int(most):
+        if most.isdecimal() and len(most) < 20 and now >= MOST_CONNECTIONS * int(most):
             seen = f"{now} of {most} connections are open, at most {answer.get('Max_used_connections', 0)} were"
             fix = f"mysqlops config set {facts.name} max_connections=NUMBER, or a pool of connections"
             found.append((f"{pod} has almost no free connections", seen, fix))

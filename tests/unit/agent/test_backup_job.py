@@ -61,6 +61,7 @@ class Copy:
         self.work, self.donor, self.executed, self.version = work, "", "", "9.7.4"
         self.fails: dict[str, errors.MysqlError] = {}
         self.settings: list[str] = []
+        self.zones = "mysqlops/2026.1"
 
     def __enter__(self) -> Copy:
         return self
@@ -81,7 +82,7 @@ class Copy:
             return [("Completed", 0, "", self.executed, "binlog.7", 99)]
         if sql == "SHUTDOWN":
             (self.work / "mysqld.stopped").write_text("0")
-        return [("UTC", "mysqlops/2026.1")] if "time_zone_name" in sql else []
+        return [("UTC", self.zones)] if "time_zone_name" in sql else []
 
 
 class World:
@@ -159,6 +160,14 @@ def _group(*states: str, lagging: str = "") -> dict[str, Member | None]:
 def _recorded(world: World) -> backup.Backup:
     manifest = json.loads((world.work / "copy" / "manifest.json").read_text())
     return backup.Backup(**manifest["backup"])
+
+
+@pytest.mark.parametrize("zones", ["mysqlops/my zones", "mysqlops/", "MYSQLOPS/x", "mysqlops/\x1b[2J"])
+def test_a_backup_is_listed_whatever_somebody_calls_a_time_zone(world: World, zones: str) -> None:
+    world.members, world.copy.zones = dict(_group("ONLINE", "ONLINE", "ONLINE")), zones
+    world.job().copy()
+    assert _recorded(world).zones == "own"
+    assert backup.catalogue([{"id": "s", "tags": (world.work / "tags").read_text().split()}])
 
 
 def test_a_copy_is_of_a_replica_and_says_what_it_holds_itself(world: World) -> None:

@@ -243,7 +243,7 @@ def test_what_members_present_is_asked_of_each_with_the_newest_ca(
     credentials.write(settings.CREDENTIALS, {names.KEY_PROBE_PASSWORD: "pw"})
     asked: list[tuple[str, str]] = []
 
-    def answer(host: str, login: connect.Login) -> connect.Server:
+    def answer(host: str, login: connect.Login, **_: object) -> connect.Server:
         asked.append((host, login.user))
         return world.server
 

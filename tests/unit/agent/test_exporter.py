@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import http.client
-from collections.abc import Sequence
+import socket
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -142,24 +142,34 @@ class Here(pod.Pod):
         return self.values.get(key)
 
 
+ANSWERS = (None, b"H", b"HTTP/1.1 503 Service Unavailable\r\n\r\n", b"HTTP/1.1 200 OK\r\n\r\n")
+
+
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
+def asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[list[socket.socket]]:
+    """The exporter's connections. It answers as in ANSWERS, and then holds them open."""
     monkeypatch.setattr(settings, "EXPORTER", tmp_path)
-    found: list[str] = []
+    held = list[socket.socket]()
 
-    def ask(_: object, verb: str, path: str) -> None:
-        found.append(f"{verb} {path}")
-        if len(found) < 2:
+    def connect(where: tuple[str, int], _: float) -> socket.socket:
+        assert where == ("localhost", names.PORT_EXPORTER)
+        ours, theirs = socket.socketpair()
+        held.append(theirs)
+        if (answer := ANSWERS[len(held) - 1]) is None:
+            ours.close()
             raise ConnectionRefusedError
+        theirs.sendall(answer)
+        return ours
 
-    monkeypatch.setattr(http.client.HTTPConnection, "request", ask)
-    answer = type("Answer", (), {"status": 200})
-    monkeypatch.setattr(http.client.HTTPConnection, "getresponse", lambda _: answer)
-    return found
+    monkeypatch.setattr(socket, "create_connection", connect)
+    yield held
+    for theirs, answer in zip(held, ANSWERS, strict=False):
+        assert answer is None or theirs.recv(99).startswith(b"POST /-/reload HTTP/1.1\r\n")
+        theirs.close()
 
 
 def test_a_new_password_is_written_for_it_alone_and_it_is_asked_until_it_has_read_it(
-    asked: list[str], tmp_path: Path
+    asked: list[socket.socket], tmp_path: Path
 ) -> None:
     here = Here({names.KEY_EXPORTER_PASSWORD: PASSWORD})
     assert exporter.Exporter(here).write()
@@ -174,12 +184,12 @@ def test_a_new_password_is_written_for_it_alone_and_it_is_asked_until_it_has_rea
     beside.look(words)
     assert asked == []  # it read the file when it started
     here.values[names.KEY_EXPORTER_PASSWORD] = "another"
-    for _ in range(3):
+    for _ in range(6):
         beside.look(words)
-    assert asked == ["POST /-/reload"] * 2  # the first time it did not answer
+    assert len(asked) == len(ANSWERS)  # until it has said that it has, and nobody waited for the rest of an answer
 
 
-def test_what_could_be_more_than_a_password_is_not_written(asked: list[str], tmp_path: Path) -> None:
+def test_what_could_be_more_than_a_password_is_not_written(asked: list[socket.socket], tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="exporter-password: expected only"):
         exporter.Exporter(Here({names.KEY_EXPORTER_PASSWORD: "x\nssl-ca = /"})).write()
     assert not exporter.Exporter(Here({names.KEY_EXPORTER_PASSWORD: PASSWORD}, has_exporter=False)).write()

@@ -176,7 +176,7 @@ def test_an_agent_asks_each_member_with_the_newest_ca_alone(monkeypatch: pytest.
     secrets.put(secret_map.secret("mysql", secret_map.APP), {"ca.crt": OLD})
     monkeypatch.setattr(settings, "TLS", tmp_path)
 
-    def answer(host: str, login: connect.Login) -> connect.Server:
+    def answer(host: str, login: connect.Login, **_: object) -> connect.Server:
         assert Path(login.ca_file).read_text() == NEW
         if (error := ANSWERS[host]) is not None:
             raise error

@@ -346,6 +346,12 @@ def test_who_is_joining_stays_noted_until_it_is_seen_in_the_group() -> None:
     assert (seen.joining, set(seen.members)) == ({}, {"mysql-0", "mysql-1"})
 
 
+@pytest.mark.parametrize("joins", ["", "x", "²", "9" * 5000])
+def test_no_text_in_the_lease_keeps_a_member_from_joining(joins: str) -> None:
+    """Python reads no number of more than 4300 digits."""
+    assert joined(1, group.Note(joins=joins)).joins == "1"
+
+
 def test_an_empty_data_directory_does_not_take_a_member_out_of_the_note() -> None:
     """It tries to join by old words of members that are gone: no group runs that let the old one go."""
     joining = joined(2, group.Note(incarnation="7", acquired="10:00", members=LAST_VIEW), "u2-new", holds_data=False)

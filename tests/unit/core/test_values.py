@@ -7,7 +7,17 @@ from typing import Any
 
 import pytest
 
-from mysqlops.core import mysqld_config, names, publication, quantity, setting_rules, spec, version
+from mysqlops.core import (
+    applier,
+    my_cnf,
+    mysqld_config,
+    names,
+    publication,
+    quantity,
+    setting_rules,
+    spec,
+    version,
+)
 from mysqlops.core.quantity import GIB, MIB
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.errors import ConfigError
@@ -176,3 +186,12 @@ def test_what_every_member_starts_with_cannot_be_changed_by_a_user(name: str, va
 def test_a_failed_login_is_in_the_log() -> None:
     base = manifests.read_text("base/config/my.cnf")
     assert settings.values(render.my_cnf(base, ClusterSpec("mysql", "db")))["log_error_verbosity"] == "3"
+
+
+def test_a_number_of_thousands_of_digits_is_none() -> None:
+    """Python refuses to read more than 4300 of them, and a server or a backup may hold them."""
+    digits = "9" * 5000
+    assert my_cnf.number(digits) is None
+    assert not version.is_same(f"9.{digits}.4", "9.7.4")
+    assert not version.is_same("x", "x")
+    assert applier.without_values(f"failed executing transaction, Error_code: MY-{digits}").startswith("the applier")

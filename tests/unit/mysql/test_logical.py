@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mysqlops.kube import manifests
-from mysqlops.mysql import account_statements
+from mysqlops.mysql import account_statements, comparison
 
 
 def test_an_accounts_name_is_no_clause() -> None:
@@ -46,3 +46,9 @@ def test_a_dump_only_reads_and_whoever_loads_it_obeys_no_command_in_it() -> None
     assert "--user=mysqlops_dump " in dumps
     clients = [line for line in script.splitlines() if line.strip().startswith(("mysql ", "mysqldump "))]
     assert len(clients) == 2, "nothing else calls a client"
+
+
+def test_a_database_that_mysqldump_takes_for_the_servers_own_is_refused_by_name() -> None:
+    """It compares names without regard to case; the server does not."""
+    (text,) = comparison.misread(["mysql", "Mysql", "Sys", "mysqlops", "app"])
+    assert text == "database `Mysql`: mysqldump takes it for the server's own, because it ignores case"

@@ -13,7 +13,7 @@ import pytest
 
 from mysqlops import errors
 from mysqlops.cli.main import run
-from mysqlops.core import names, rehearsal
+from mysqlops.core import activity, names, rehearsal
 from mysqlops.operations import carried, doctor, observe
 from mysqlops.planning import verdict
 from mysqlops.planning.checks import answers, fixes
@@ -28,6 +28,7 @@ CHECKS = {one.name: one for one in doctor.checks()}
 ROOT = Path(__file__).parents[3]
 AT = NOW.timestamp()
 MEMBERS = ("mysql-0", "mysql-1", "mysql-2")
+OPEN = {"connection": 7, "user": "app", "seconds": 3, "rows_modified": 1, "lock": ""}
 SANE: dict[str, Any] = {
     "failed": {},
     "moment": "2026-01-01T00:00:00.500000+00:00",
@@ -40,7 +41,7 @@ SANE: dict[str, Any] = {
     "my-cnf": "[mysqld]\nmax_connections = 100\n",
     "connections": {"Threads_connected": 10, "Max_used_connections": 20},
     "tables": [],
-    "transactions": [{"connection": 7, "user": "app", "seconds": 3, "rows_modified": 1, "lock": ""}],
+    "transactions": [OPEN],
     "errors": [],
     "limits": [],
     "flushes": [["wait/io/file/sql/binlog", 5000, 4000]],
@@ -101,8 +102,8 @@ def test_a_rehearsal_that_failed_is_found_until_the_image_runs_anyway() -> None:
     ("check", "parts", "shown"),
     [
         ("clocks", {"moment": "2026-01-01T00:00:06+00:00"}, "mysql-1 is at least 4.5 s ahead of that of mysql-0"),
-        ("transactions", {"transactions": [{"connection": 7, "user": "app", "seconds": 90}]}, "connection 7 of app"),
-        ("transactions", {"transactions": [{"user": "a", "seconds": 60, "lock": "a lock on t"}]}, "a lock on t"),
+        ("transactions", {"transactions": [{**OPEN, "seconds": 90}]}, "connection 7 of app"),
+        ("transactions", {"transactions": [{**OPEN, "seconds": 60, "lock": "a lock on t"}]}, "a lock on t"),
         ("settings", {"variables": {"max_connections": "50"}}, "max_connections is 50, my.cnf has 100"),
         ("encryption", {"variables": {"require_secure_transport": "OFF"}}, "require_secure_transport is OFF"),
         ("connections", {"connections": {"Threads_connected": 85}}, "85 of 100 connections"),
@@ -263,6 +264,13 @@ def test_an_answer_of_another_form_does_not_count() -> None:
     assert answers.read({"failed": {"tables": "error 3024"}})["failed"] == {"tables": "error 3024"}
 
 
+@pytest.mark.parametrize("number", [2**63, -(10**400), "1; GRANT ALL ON *.* TO app", True, None])
+def test_no_answer_decides_what_a_user_pastes(number: Any) -> None:
+    told = answers.read({"transactions": [{**OPEN, "connection": number, "seconds": 90}]})
+    assert told["failed"].keys() == {"transactions"}
+    assert activity.transactions([{**OPEN, "connection": number}]) is None
+
+
 def test_each_condition_of_status_is_in_exactly_one_check() -> None:
     page = (ROOT / "docs/reference/errors.md").read_text().partition("## Conditions of `status`")[2]
     codes = re.findall(r"^\| `([a-z-]+)` \|", page.partition("\n## ")[0], re.MULTILINE)
@@ -327,7 +335,7 @@ def test_unknown_names_are_refused(cluster: Cluster, capsys: pytest.CaptureFixtu
 
 def test_a_code_of_mysql_is_explained_however_it_is_written() -> None:
     assert carried.mysql_code("MY-001062") == carried.mysql_code("1062") != ""
-    assert carried.mysql_code("MY-019999") == carried.mysql_code("x") == ""
+    assert carried.mysql_code("MY-019999") == carried.mysql_code("x") == carried.mysql_code("9" * 5000) == ""
     assert "MY-011522 (MySQL)" in carried.explain("my-011522")
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from mysqlops.core import group, names, ordered, rights
+from mysqlops.core.activity import Transaction
 from mysqlops.errors import Refused
 from mysqlops.planning import member, switchover
 from mysqlops.planning.status import Status
@@ -44,17 +45,17 @@ def test_a_switchover_that_would_cost_too_much_is_refused(seen: Status, to: str 
 
 
 def test_long_transactions_are_rolled_back_only_when_wanted() -> None:
-    found = [{"connection": 7, "user": "app", "seconds": 60}]
+    found = [Transaction(7, "app", 60, 1)]
     with pytest.raises(Refused) as error:
         switchover.check_transactions(found, LIMITS)
     assert "connection 7 of app: 60 s" in str(error.value)
     switchover.check_transactions(found, replace(LIMITS, rolls_back=True))
-    switchover.check_transactions([{"connection": 7, "user": "app", "seconds": 1}], LIMITS)
+    switchover.check_transactions([Transaction(7, "app", 1, 1)], LIMITS)
 
 
 def test_a_lock_that_a_hand_over_would_wait_for_is_named_with_its_session_however_short_it_is_held() -> None:
     """Nothing rolls a lock back: once begun, the hand-over stands still, and so does each write (bug 15)."""
-    found = [{"connection": 63, "user": "dumper", "seconds": 0, "rows_modified": 0, "lock": "the lock of FLUSH"}]
+    found = [Transaction(63, "dumper", 0, 0, "the lock of FLUSH")]
     for limits in (LIMITS, replace(LIMITS, rolls_back=True)):
         with pytest.raises(Refused) as refused:
             switchover.check_transactions(found, limits)
