@@ -13,7 +13,7 @@ from mysqlops.core import counting, typed
 from mysqlops.drill.model import Report, Round
 from mysqlops.drill.report import statistic
 
-_CLIENTS = ", each with one INSERT of a unique key at a time through the primary's Service; one more by members' names"
+_CLIENTS = ", each with one INSERT of a unique key at a time through the primary's Service; another by members' names"
 _ROUND = ("gap", "gap_by_name", "detection", "election", "label", "first_write", "redundancy")
 MEANINGS = (
     "Write gap: the longest time that any client of the primary's Service went without an acknowledgement. By members' "
