@@ -22,7 +22,7 @@ from mysqlops.planning import standing, stuck_group
 T = TypeVar("T")
 Refresh = Callable[[view.GroupRecord | None], None]  # takes the Lease as last read
 RETRY_SECONDS = (1.0, 2.0, 4.0, 8.0)
-_LOOK_SECONDS = 1.0
+_LOOK_SECONDS, _NEWS_LOOK_SECONDS = 1.0, 0.25
 _SOON_SECONDS = 6.0  # a beat later
 _COPY_SECONDS = 300.0
 _GONE_LOOKS = 5  # about a minute
@@ -75,6 +75,7 @@ class Publisher:
         self._started = instant.precise(clock.now())
         self._beat = self._failures = 0
         self._looked_at = self._pause_until = self._heard_at = 0.0
+        self._news = 0  # of the watch, at the last look
         self._wake, self._over = clock.signal(), clock.signal()
         self._task: Task | None = None
         self.seen: view.Surroundings | None = None
@@ -233,14 +234,15 @@ class Publisher:
         self._stripped = lost
 
     def _look_if_wanted(self, observed: Observation) -> None:
-        now = self._clock.monotonic()
+        now, watching = self._clock.monotonic(), self._around.watching
         if not observed.wants_look:
             self.seen = None
             self._watch_for_stuck_group(observed, now)
-        elif now >= self._looked_at + _LOOK_SECONDS:
-            self._looked_at, self.sightings = now, {}
+        elif now >= self._looked_at + (_LOOK_SECONDS if self._news == watching.news else _NEWS_LOOK_SECONDS):
+            self._looked_at, self._news, self.sightings = now, watching.news, {}
             self.seen = self.ask(self._around.look)
             self._hear(self.seen.record if self.seen else None)
+            self._pace.meet(self.seen.peers if self.seen else ())
 
     def _watch_for_stuck_group(self, observed: Observation, now: float) -> None:
         if self._pace.is_calm:

@@ -316,6 +316,28 @@ def test_whatever_goes_wrong_in_a_turn_the_next_one_tries_again() -> None:
     assert speaker.turned_at == clock.at
 
 
+def test_outside_a_group_the_others_are_looked_at_each_second_and_at_once_when_the_watch_shows_news() -> None:
+    served = Api(group.Note(members=LAST_VIEW))
+    speaker, clock = voice(served)
+    looks: list[float] = []
+    real = speaker._around.look
+    speaker._around.look = lambda **_: looks.append(clock.at) or real()  # type: ignore[method-assign, func-returns-value]
+
+    def turn(seconds: float) -> None:
+        clock.at += seconds
+        speaker._look_if_wanted(replace(news(clock, "mysql-0", at=clock.at), wants_look=True))
+
+    for seconds in (5.0, 0.3, 0.3, 0.5):
+        turn(seconds)
+    assert [at - looks[0] for at in looks] == pytest.approx([0.0, 1.1])
+    speaker._around.watching.news += 1
+    turn(0.1)
+    assert len(looks) == 2, "not more often than four times a second"
+    turn(0.2)
+    turn(0.3)
+    assert [at - looks[0] for at in looks] == pytest.approx([0.0, 1.1, 1.4])
+
+
 def test_who_was_scaled_away_while_it_was_joining_is_forgotten_after_a_minute() -> None:
     note = group.Note(incarnation="7", acquired="10:00", members={"mysql-0": "u0"}, joining={"mysql-4": "u4"})
     served = Api(note)

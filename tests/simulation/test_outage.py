@@ -1,0 +1,37 @@
+"""How soon a group runs again after a power cut, once every member's server has started."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.simulation import agents, run
+from tests.simulation.faults import Event
+
+_CUT_AT = 60.0
+
+
+@pytest.fixture(autouse=True)
+def _as_quick_as_real_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other worlds save turns while nothing changes."""
+    monkeypatch.setattr(agents.Agent, "_nap", lambda _, seconds: seconds)
+
+
+def _formed_after(result: run.Result) -> float:
+    """Since the last server's agent began to look at the others."""
+    found: dict[str, float] = {}
+    for at, text in result.trace:
+        if at > _CUT_AT and (seen := re.match(r"  \[agent (mysql-\d)\] waiting: looking at the other", text)):
+            found.setdefault(seen[1], at)
+    assert len(found) == 3
+    return next(at for at, text in result.trace if at > _CUT_AT and " FORMS group" in text) - max(found.values())
+
+
+@pytest.mark.parametrize(("seed", "late"), [(1, 1), (8, 2), (9, 0)])
+def test_the_group_forms_within_seconds(seed: int, late: int) -> None:
+    """In seed 1 a member is back so soon that the others are in their group by their last words: joining them took
+    a minute. In the others, who forms it starts last and knows nobody, or is not known: that took five seconds."""
+    result = run.run(seed, "base", [Event(_CUT_AT, "power-cut", late, 3.0)])
+    assert result.violations == []
+    assert _formed_after(result) < 3.0
