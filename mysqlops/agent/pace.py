@@ -53,9 +53,9 @@ class Pace:
         self._said, self._said_at, self.promised = complete, self._clock.monotonic(), complete.beat_seconds
 
     def meet(self, peers: Iterable[view.Peer]) -> None:
-        """The other agents, as a member without a group sees them. A report counts for an agent once its number has grown
-        (cluster_api.py), and one that has just started would wait for that until the next beat: the group forms sooner
-        if the others report again at once."""
+        """The other agents, as a member without a group sees them. A report counts for an agent once its number has
+        grown (cluster_api.py), and one that has just started would wait for that until the next beat: the group forms
+        sooner if the others report again at once."""
         reports = [(peer.name, one.pod_uid, one.started) for peer in peers if (one := peer.publication)]
         if not self._met.issuperset(reports):
             self._greets_until = self._clock.monotonic() + _GREET_SECONDS
