@@ -1,8 +1,8 @@
 """Talks to the API server on a thread of its own, so that the control loop never blocks on it.
 
 It publishes the member's state and role label, immediately on a change and as a beat (pace.py says how often), and
-reads the other members when the loop needs them. An unreachable API server is retried with growing pauses, never in
-step with the other agents.
+reads the other members when the loop needs them. An unreachable API server is retried with growing pauses (by a primary
+whose label it does not show: each second), never in step with the other agents.
 """
 
 from __future__ import annotations
@@ -285,8 +285,13 @@ class Publisher:
         self._log.say(f"removed the primary label from {pod}")
         return True
 
+    def _awaits_label(self) -> bool:
+        """Clients of the Service wait for this primary's label: it alone of its cluster goes on asking each second."""
+        leads = self._observed is not None and self._observed.seen.role == names.ROLE_PRIMARY
+        return leads and (self._labels is None or self._labels.role != names.ROLE_PRIMARY)
+
     def _failed(self, error: errors.KubeError) -> None:
         self._log.say_if_new("api", f"the API server: {error}")
-        pause = RETRY_SECONDS[min(self._failures, len(RETRY_SECONDS) - 1)]
+        pause = RETRY_SECONDS[0 if self._awaits_label() else min(self._failures, len(RETRY_SECONDS) - 1)]
         self._failures += 1
         self._pause_until = self._clock.monotonic() + pause * random.uniform(0.75, 1.25)  # noqa: S311

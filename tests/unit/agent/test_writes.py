@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import random
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 from mysqlops import errors
 from mysqlops.agent import api, cluster_api, log, publisher, settings
 from mysqlops.clock import SystemClock
-from mysqlops.core import group, names, view
+from mysqlops.core import group, names, routing, view
 from mysqlops.core.gtid import GtidSet
 from mysqlops.core.publication import Publication, dump, load
 
@@ -336,6 +337,32 @@ def test_outside_a_group_the_others_are_looked_at_each_second_and_at_once_when_t
     turn(0.2)
     turn(0.3)
     assert [at - looks[0] for at in looks] == pytest.approx([0.0, 1.1, 1.4])
+
+
+@pytest.mark.parametrize(
+    ("role", "before", "tries"),
+    [("primary", "replica", 10), ("primary", "primary", 4), ("replica", "replica", 4), ("none", "primary", 4)],
+)
+def test_while_the_api_server_is_away_a_primary_without_its_label_asks_each_second_and_the_others_rarely(
+    role: str, before: str, tries: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Clients of the Service wait for that label; others would only be one more of many when it comes back."""
+    served, asked = Api(group.Note(members=LAST_VIEW)), list[float]()
+    speaker, clock = voice(served)
+    monkeypatch.setattr(random, "uniform", lambda *_: 1.0)
+    speaker._labels = routing.Labels(before, False)
+
+    def patch(*_: Any) -> dict[str, Any]:
+        asked.append(clock.at)
+        raise errors.Unreachable("frozen")
+
+    monkeypatch.setattr(served, "patch", patch)
+    for _ in range(100):
+        seen = replace(news(clock, "mysql-0", at=clock.at), seen=replace(PRIMARY, role=role))
+        speaker.offer(seen)
+        speaker._publish_if_due(seen)
+        clock.at += 0.1
+    assert len(asked) == tries
 
 
 def test_who_was_scaled_away_while_it_was_joining_is_forgotten_after_a_minute() -> None:
