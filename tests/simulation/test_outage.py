@@ -1,4 +1,5 @@
-"""How soon a group runs again after a power cut, once every member's server has started."""
+"""How soon clients can write again: after a power cut, once every member's server has started; and after the primary's
+end while the API server is away."""
 
 from __future__ import annotations
 
@@ -35,3 +36,14 @@ def test_the_group_forms_within_seconds(seed: int, late: int) -> None:
     result = run.run(seed, "base", [Event(_CUT_AT, "power-cut", late, 3.0)])
     assert result.violations == []
     assert _formed_after(result) < 3.0
+
+
+def test_without_the_api_server_another_member_takes_writes_within_seconds() -> None:
+    """From the primary's end until then nobody asks the API server anything; clients that know the members' names need
+    no label either."""
+    made = run.Run(2, "base", [Event(_CUT_AT - 1.0, "api-away", 0, 20.0), Event(_CUT_AT, "kill-mysqld", 0, 4.0)])
+    result = made.go()
+    assert result.violations == []
+    elected = next(at for at, text in result.trace if at > _CUT_AT and " is elected in group" in text)
+    assert elected - _CUT_AT < 2.0
+    assert any(elected < write.at < _CUT_AT + 19.0 for write in made.world.ledger.writes)
