@@ -223,6 +223,8 @@ class Publisher:
         wanted = standing.noted(self._around.pod, observed.server, record, observed.since)
         if wanted is not None and self.ask(lambda: self._around.note(wanted, record)) is not None:
             self._hear(self.ask(self._around.record))
+            if self.record is not None:  # whom the Lease no longer counts may lose its claim at any moment
+                self._keep_copy(self.record)
 
     def _strip_lost(self, lost: frozenset[str]) -> None:
         """The majority elects another primary in a second or two; by then the Service must not route to the lost

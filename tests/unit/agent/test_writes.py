@@ -468,6 +468,19 @@ def test_what_is_kept_beside_the_lease_never_says_that_the_primary_was_elsewhere
     assert group.note_of(copied).elsewhere == {}
 
 
+def test_whom_the_lease_no_longer_counts_its_copy_does_not_count_either() -> None:
+    """Its claim may be deleted from then on. With a copy of seconds ago, a Lease that is deleted too would make the
+    others wait for that data without end."""
+    served = Api(group.Note(members=LAST_VIEW, incarnation="7", acquired="10:00"))
+    speaker, clock = voice(served)
+    speaker._hear(speaker._around.record())
+    clock.at += 1.0
+    speaker._keep_note(news(clock, "mysql-0", at=clock.at))
+    copied = group.note_of(served.objects["secrets", "mysql-internal"]["metadata"]["annotations"])
+    assert dict(copied.members) == {"mysql-0": "u0"}
+    assert copied == served.note()
+
+
 def test_a_loop_that_is_stuck_does_not_look_alive() -> None:
     served = Api(None)
     speaker, clock = voice(served)
