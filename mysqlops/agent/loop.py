@@ -61,7 +61,7 @@ class Loop:
         self._heartbeats = heartbeats.Heartbeats(own, self._log, clock)
         self._background = member.Background(clock)
         self._stop = clock.signal()
-        self._start_failures, self._start_pause_until = 0, 0.0
+        self._start_failures, self._start_pause_until, self._tried = 0, 0.0, ""
         self._plain: dict[type[member_actions.Action], Callable[[], None]] = {
             member_actions.ClearBootstrap: server.clear_bootstrap,
             member_actions.Leave: server.leave,
@@ -216,16 +216,16 @@ class Loop:
         return self._plain.get(type(action))
 
     def _start(self, name: str, action: Callable[[], None]) -> None:
-        """Run a start in the background; after a failure, pause first, longer each time."""
+        """Run a start in the background; after a failure, pause first, but not to form the group that joins missed."""
         now = self._clock.monotonic()
-        if now < self._start_pause_until and not (name == "join" and self.catching.is_ready()):
+        is_due = (name == "join" and self.catching.is_ready()) or (name == "form" and self._tried != name)
+        if now < self._start_pause_until and not is_due:
             return
         if failure := self._background.last_failure():
             self._log.say_if_new("start", f"could not {name}: {failure}")
         pauses = (*publisher.RETRY_SECONDS, *_COPY_PAUSES) if name == "copy" else publisher.RETRY_SECONDS
-        pause = pauses[min(self._start_failures, len(pauses) - 1)]
-        self._start_failures += 1
-        self._start_pause_until = now + pause
+        self._start_pause_until = now + pauses[min(self._start_failures, len(pauses) - 1)]
+        self._start_failures, self._tried = self._start_failures + 1, name
         self._background.run(name, action)
 
     def _describe(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from mysqlops.agent import watching
 from mysqlops.clock import Clock
 from mysqlops.core import publication, view
@@ -10,6 +12,7 @@ from mysqlops.planning import calm
 _ECHO_SECONDS = 10.0  # after that long, a watch that has not shown this agent's own report is not trusted
 _AGAIN_SECONDS = 1.0
 _LEASE_SECONDS = 60.0  # in case the watch has shown no change
+_GREET_SECONDS, _GREET_EVERY_SECONDS = 3.0, 1.0
 _REFRESH_SECONDS, _CALM_REFRESH_SECONDS = 15.0, 60.0
 
 
@@ -25,6 +28,8 @@ class Pace:
         self._hint: str | None = None
         self._asked_for: str | None = None
         self._asked_at = -_AGAIN_SECONDS
+        self._met: frozenset[tuple[str, str, str]] = frozenset()
+        self._greets_until = 0.0
         self.is_calm = False
         self.promised = calm.BEAT_SECONDS
 
@@ -47,14 +52,25 @@ class Pace:
         """The API server has taken this report."""
         self._said, self._said_at, self.promised = complete, self._clock.monotonic(), complete.beat_seconds
 
+    def meet(self, peers: Iterable[view.Peer]) -> None:
+        """The other agents, as a member without a group sees them. A report counts for an agent once its number has
+        grown (cluster_api.py), and one that has just started would wait for that until the next beat: the group forms
+        sooner if the others report again at once."""
+        reports = [(peer.name, one.pod_uid, one.started) for peer in peers if (one := peer.publication)]
+        if not self._met.issuperset(reports):
+            self._greets_until = self._clock.monotonic() + _GREET_SECONDS
+        self._met = frozenset(reports)
+
     def next_promise(self) -> float:
         return calm.CALM_BEAT_SECONDS if self.is_calm else calm.BEAT_SECONDS
 
     def is_beat_due(self, seen: publication.Publication) -> bool:
-        seconds = min(self.promised, self.next_promise())
-        if calm.has_moved(self._said, seen):
+        now, seconds = self._clock.monotonic(), min(self.promised, self.next_promise())
+        if now < self._greets_until:
+            seconds = _GREET_EVERY_SECONDS
+        elif calm.has_moved(self._said, seen):
             seconds = calm.BEAT_SECONDS
-        return self._clock.monotonic() >= self._said_at + seconds
+        return now >= self._said_at + seconds
 
     def is_record_due(self, heard_at: float, version: str) -> bool:
         """Whether the Lease is to be read although nothing was published: the watch shows another version than was last

@@ -37,29 +37,30 @@ if TYPE_CHECKING:
 _CLOCK = SystemClock()
 
 
-def wait_for_dns() -> None:
+def _wait_for_dns(me: settings.Settings) -> None:
     """Wait until this pod's own DNS name resolves to it: the other members connect to that name.
 
     For a few seconds it may still resolve to the previous pod; joining then fails for half a minute.
     """
-    me = settings.read()
     own, printed = pod.addresses(socket.gethostname()), ""
     while True:  # without a deadline: nothing in this pod can continue before that, and the log says why
         try:
             found = pod.addresses(me.host(me.ordinal))
             if found & own:
-                print(f"wait-for-dns: {me.host(me.ordinal)} is {', '.join(sorted(found))}", flush=True)
+                print(f"credentials: {me.host(me.ordinal)} is {', '.join(sorted(found))}", flush=True)
                 return
             trouble = f"is still {', '.join(sorted(found))}, this pod is {', '.join(sorted(own))}"
         except OSError as error:
             trouble = str(error)
         if trouble != printed:
             printed = trouble
-            print(f"wait-for-dns: {me.host(me.ordinal)} {trouble}", flush=True)
+            print(f"credentials: {me.host(me.ordinal)} {trouble}", flush=True)
         _CLOCK.sleep(0.2)
 
 
 def make_credentials() -> None:
+    """Read the Secrets, then wait for the pod's name, which most often leads here by then: as a container of its own
+    that cost each start a second or two."""
     me = settings.read()
     client = api.Api(me.namespace, settings.SERVICE_ACCOUNT)
     notes = _await_filling(client, me)
@@ -77,6 +78,7 @@ def make_credentials() -> None:
     with contextlib.suppress(errors.Conflict):  # another member does the same
         vault.Vault(client, me.cluster).complete_application(certificates.ca())
     print(f"credentials: read from the Secrets of {me.cluster}", flush=True)
+    _wait_for_dns(me)
 
 
 def _why_not_new(notes: Mapping[str, str]) -> str:
@@ -152,7 +154,6 @@ def _say(message: str) -> None:
 
 
 WITHOUT_OPTIONS = {
-    "wait-for-dns": wait_for_dns,
     "credentials": make_credentials,
     "wait-for-database": wait_for_database,
     "run": run_agent,

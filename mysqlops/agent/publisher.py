@@ -1,8 +1,8 @@
 """Talks to the API server on a thread of its own, so that the control loop never blocks on it.
 
 It publishes the member's state and role label, immediately on a change and as a beat (pace.py says how often), and
-reads the other members when the loop needs them. An unreachable API server is retried with growing pauses, never in
-step with the other agents.
+reads the other members when the loop needs them. An unreachable API server is retried with growing pauses (by a primary
+whose label it does not show: each second), never in step with the other agents.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from mysqlops.planning import standing, stuck_group
 T = TypeVar("T")
 Refresh = Callable[[view.GroupRecord | None], None]  # takes the Lease as last read
 RETRY_SECONDS = (1.0, 2.0, 4.0, 8.0)
-_LOOK_SECONDS = 1.0
+_LOOK_SECONDS, _NEWS_LOOK_SECONDS = 1.0, 0.25
 _SOON_SECONDS = 6.0  # a beat later
 _COPY_SECONDS = 300.0
 _GONE_LOOKS = 5  # about a minute
@@ -75,6 +75,7 @@ class Publisher:
         self._started = instant.precise(clock.now())
         self._beat = self._failures = 0
         self._looked_at = self._pause_until = self._heard_at = 0.0
+        self._news = 0  # of the watch, at the last look
         self._wake, self._over = clock.signal(), clock.signal()
         self._task: Task | None = None
         self.seen: view.Surroundings | None = None
@@ -222,6 +223,8 @@ class Publisher:
         wanted = standing.noted(self._around.pod, observed.server, record, observed.since)
         if wanted is not None and self.ask(lambda: self._around.note(wanted, record)) is not None:
             self._hear(self.ask(self._around.record))
+            if self.record is not None:  # whom the Lease no longer counts may lose its claim at any moment
+                self._keep_copy(self.record)
 
     def _strip_lost(self, lost: frozenset[str]) -> None:
         """The majority elects another primary in a second or two; by then the Service must not route to the lost
@@ -233,14 +236,15 @@ class Publisher:
         self._stripped = lost
 
     def _look_if_wanted(self, observed: Observation) -> None:
-        now = self._clock.monotonic()
+        now, watching = self._clock.monotonic(), self._around.watching
         if not observed.wants_look:
             self.seen = None
             self._watch_for_stuck_group(observed, now)
-        elif now >= self._looked_at + _LOOK_SECONDS:
-            self._looked_at, self.sightings = now, {}
+        elif now >= self._looked_at + (_LOOK_SECONDS if self._news == watching.news else _NEWS_LOOK_SECONDS):
+            self._looked_at, self._news, self.sightings = now, watching.news, {}
             self.seen = self.ask(self._around.look)
             self._hear(self.seen.record if self.seen else None)
+            self._pace.meet(self.seen.peers if self.seen else ())
 
     def _watch_for_stuck_group(self, observed: Observation, now: float) -> None:
         if self._pace.is_calm:
@@ -283,8 +287,13 @@ class Publisher:
         self._log.say(f"removed the primary label from {pod}")
         return True
 
+    def _awaits_label(self) -> bool:
+        """Clients of the Service wait for this primary's label: it alone of its cluster goes on asking each second."""
+        leads = self._observed is not None and self._observed.seen.role == names.ROLE_PRIMARY
+        return leads and (self._labels is None or self._labels.role != names.ROLE_PRIMARY)
+
     def _failed(self, error: errors.KubeError) -> None:
         self._log.say_if_new("api", f"the API server: {error}")
-        pause = RETRY_SECONDS[min(self._failures, len(RETRY_SECONDS) - 1)]
+        pause = RETRY_SECONDS[0 if self._awaits_label() else min(self._failures, len(RETRY_SECONDS) - 1)]
         self._failures += 1
         self._pause_until = self._clock.monotonic() + pause * random.uniform(0.75, 1.25)  # noqa: S311

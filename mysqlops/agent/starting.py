@@ -67,7 +67,11 @@ class Starting:
             raise errors.Conflict("the decision to form the group is too old: looking again")
 
     def join(self, seeds: Sequence[str], server: view.ServerView, ask: Sequence[str] = ()) -> None:
-        """Record that this member may be in the group from now on, then join it. Those to ask are known to be in it."""
+        """Record that this member may be in the group from now on, then join it. Those to ask are known to be in it, or
+        were by their last words: START GROUP_REPLICATION would try for a minute to reach those who have died since, and
+        this member could neither form the group nor hear of another one meanwhile."""
+        if not any(self._member.answers(pod) for pod in seeds if pod != self._around.pod):
+            raise errors.StepFailed(f"{', '.join(seeds)}: nobody answers on the database's port: looking again")
         self._member.join(seeds, self._note_joining(server).name, ask)
 
     def copy(self, donor: str, server: view.ServerView) -> None:

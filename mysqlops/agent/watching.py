@@ -31,6 +31,7 @@ class Watching:
         self._wake: Callable[[], None] = lambda: None
         self.shown: Mapping[str, calm.Shown] | None = None
         self.lease: str | None = None
+        self.news = 0  # how often something else than a beat was shown
 
     def start(self, wake: Callable[[], None]) -> None:
         """`wake` is called whenever something else than a beat is shown."""
@@ -80,6 +81,7 @@ class Watching:
         is_news = self.shown is None or not calm.is_same(self.shown, shown)
         self.shown = shown
         if is_news:
+            self.news += 1
             self._wake()
 
     def _lease(self) -> None:

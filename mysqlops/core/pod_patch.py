@@ -25,7 +25,7 @@ MOST_BYTES = 32 * 1024  # a copy is an annotation of each member
 
 # Names of mysqlops' own; tests compare them with the manifests and the steps of Jobs.
 CONTAINERS = frozenset(
-    "mysqld agent wait-for-dns credentials prepare wait-for-database restic python ship receiver clients fill undo "
+    "mysqld agent credentials prepare wait-for-database restic python ship receiver clients fill undo "
     "look choose fetch copy store examine seal store-seal look-again expired forget check note verdict place "
     "choose-logs fetch-logs applier apply-logs write read delete init add-key remove-key export run conclude "
     "mysqlops-exporter".split()

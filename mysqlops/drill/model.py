@@ -118,8 +118,9 @@ class Round:
     target: str
     node: str
     counts: Mapping[str, int]
-    gap: float  # the longest that any client went without an acknowledgement
+    gap: float  # the longest that any client of the Service went without an acknowledgement
     gaps: Mapping[str, float]  # by client
+    gap_by_name: float | None = None  # the same of a client that knows the members' names instead
     detection: float | None = None  # until another member published that the group is smaller
     election: float | None = None  # until another member would accept a write
     label: float | None = None  # until the label that the Service follows was on another pod

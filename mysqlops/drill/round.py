@@ -135,12 +135,13 @@ def reckon(made: Round, seen: Seen, journals: dict[str, str], held: dict[str, li
     cost, reads = figures.of(lines, seen.since, seen.until, main), figures.reads(lines)
     found = phases.of(seen.sights, lines, seen.since, seen.primary)
     redundancy = _redundancy(seen, sorted(held))
-    last = [at for client, at in cost.last_acknowledged.items() if not client.startswith(figures.MAIN)]
+    last = [at for client, at in cost.last_acknowledged.items() if client.startswith(figures.BESIDE)]
     seen.events += _events(seen.since, found, cost, redundancy)
     return replace(
         made,
         counts=verdict.counts(),
         gap=round(cost.gap, 3),
+        gap_by_name=_rounded(cost.gap_by_name),
         gaps={client: round(gap, 3) for client, gap in sorted(cost.gaps.items())},
         detection=_rounded(found.detection),
         election=_rounded(found.election),

@@ -1,9 +1,10 @@
 """The clients of a drill, run inside a pod: each journals every write before it is sent and after the answer.
 
 One INSERT of a unique key at a time, autocommit, over a persistent connection. Every line about a write is on disk
-before the next write (drill/ledger/journal.py describes the lines). Unless switched off, one reader for each Service
-and a poll of every member run beside the writers, in a separate process: observers must not slow what they measure, and
-the threads of one Python process take turns. The file runs by itself, with the agent's zip as its only library.
+before the next write (drill/ledger/journal.py describes the lines). Unless switched off, one more writer knows the
+members' names instead of the Service, and one reader for each Service and a poll of every member run in a separate
+process: observers must not slow what they measure, and the threads of one Python process take turns. The file runs by
+itself, with the agent's zip as its only library.
 """
 
 from __future__ import annotations
@@ -26,8 +27,12 @@ from mysqlops.mysql import connect
 
 # Only errors of the statement itself, before any commit, prove that nothing was written.
 _REFUSED = {1290, 1836, 3032, 3100, 3101}
+NAMED = "named"  # the client that knows the members' names
 _CONNECT_SECONDS = 2.0
+_CONNECT_BY_NAME_SECONDS = 1.0
 _PAUSE_SECONDS = 0.02
+_ROUND_SECONDS = 0.05  # until that client asks all members again
+_IS_READ_ONLY = "SELECT @@global.super_read_only OR @@global.read_only"
 _LOOK_SECONDS = 0.1
 _POLITE = 10  # the observers' niceness: if both need the processor, the writers get it
 
@@ -60,7 +65,9 @@ class Clients:
         ]
         if observers:
             self._fork(observers)
-        self._run("writer", [lambda n=n: self.write(n) for n in range(self._options.clients)])  # type: ignore[misc]
+        writers = [lambda n=n: self.write(n) for n in range(self._options.clients)]
+        by_name = [self.write_by_name] if self._options.by_name else []
+        self._run("writer", [*writers, *by_name])
 
     def _fork(self, observers: list[Callable[[], None]]) -> None:
         process = os.fork()
@@ -90,19 +97,33 @@ class Clients:
         return (self._folder / "stop").exists()
 
     def write(self, one: int) -> None:
-        """Writes until the end. A restarted pod continues after its last intended write."""
-        client = f"{self._options.name}{one}"
+        """Writes through the Service until the end."""
+
+        def acknowledged(number: int) -> None:
+            self._acknowledged[one] = number
+
+        options = self._options
+        self._write(f"{options.name}{one}", lambda: self._connect(options.host, options.timeout), acknowledged)
+
+    def write_by_name(self) -> None:
+        """Writes to the members themselves until the end, as a driver or a pool with a list of hosts does: it keeps the
+        member that takes writes and, once that fails, asks each for itself. No label has to move for it."""
+        members = Members(self._options.by_name, self._connect, self._options.timeout)
+        self._write(f"{NAMED}0", members.find, lambda _: None)
+
+    def _write(self, client: str, find: Callable[[], connect.Server], acknowledged: Callable[[int], None]) -> None:
+        """A restarted pod continues after its last intended write."""
         path = self._folder / f"{client}.log"
         number, journal, server = _last_number(path), Journal(path), None
         while not self.is_over():
             try:
-                server = server or self._connect(self._options.host, self._options.timeout)
+                server = server or find()
             except errors.MysqlError:
                 time.sleep(_PAUSE_SECONDS)
                 continue
             number += 1
             if self._write_once(server, journal, client, number):
-                self._acknowledged[one] = number
+                acknowledged(number)
             else:
                 server.close()
                 server = None
@@ -154,10 +175,38 @@ class Clients:
                 server = None
             time.sleep(_LOOK_SECONDS)
 
-    def _connect(self, host: str, timeout: float) -> connect.Server:
-        server = connect.connect_tcp(host, self._login, timeout_seconds=min(timeout, _CONNECT_SECONDS))
+    def _connect(self, host: str, timeout: float, connect_seconds: float = _CONNECT_SECONDS) -> connect.Server:
+        server = connect.connect_tcp(host, self._login, timeout_seconds=min(timeout, connect_seconds))
         connect.set_read_timeout(server, timeout)
         return server
+
+
+class Members:
+    """The members by name, and which of them takes writes."""
+
+    def __init__(self, hosts: list[str], connect_to: Callable[[str, float, float], connect.Server], timeout: float):
+        self._hosts, self._connect, self._timeout = list(hosts), connect_to, timeout
+
+    def find(self) -> connect.Server:
+        """Begins with the member after the last one, which has just failed; raises ConnectFailed if none takes
+        writes."""
+        for _ in range(len(self._hosts)):
+            self._hosts.append(self._hosts.pop(0))
+            if server := self._writable(self._hosts[-1]):
+                return server
+        time.sleep(_ROUND_SECONDS)
+        raise errors.ConnectFailed("no member takes writes")
+
+    def _writable(self, host: str) -> connect.Server | None:
+        server = None
+        try:
+            server = self._connect(host, self._timeout, _CONNECT_BY_NAME_SECONDS)
+            if not server.scalar(_IS_READ_ONLY):
+                return server
+        except errors.MysqlError:
+            pass
+        _close(server)
+        return None
 
 
 def _never_ends(process: int) -> None:
@@ -183,6 +232,7 @@ def main() -> None:
     parser.add_argument("--clients", type=int, default=4)
     parser.add_argument("--timeout", type=float, default=2.0, help="seconds a client waits for an answer")
     parser.add_argument("--ssl-mode", default="", help="how a proxy's name is verified; empty: as the server's own")
+    parser.add_argument("--by-name", nargs="*", default=[], metavar="HOST", help="members that one more client knows")
     parser.add_argument("--poll", nargs="*", default=[], metavar="HOST")
     parser.add_argument("--read", nargs="*", default=[], metavar="KIND=HOST")
     parser.add_argument("--for", dest="seconds", type=float, default=86400.0, help="then all clients end by themselves")

@@ -10,7 +10,7 @@ from importlib import resources
 
 from mysqlops import errors
 from mysqlops.drill import mine
-from mysqlops.drill.ledger import journal
+from mysqlops.drill.ledger import figures, journal
 from mysqlops.drill.plan import objects
 from mysqlops.kube import exec as kube_exec
 from mysqlops.kube import manifests
@@ -56,18 +56,20 @@ class Fleet:
         client.apply(objects.config_map(self._cluster, program))
         client.create("Pod", vault.fitting(client, objects.pod(base, self._cluster, request, self._pod(request.name))))
         self._started.append(request.name)
+        writers = [request.name, *([figures.NAMED] if request.observes else [])]
 
         def look() -> waiting.Pending | None:
-            if self.newest(request.name):
+            if all(self.newest(request.name, writer) for writer in writers):
                 return None
             return waiting.Pending(f"the clients {request.name} to write", self._why(request.name))
 
         waiting.until(self._session, look, seconds=_START_SECONDS)
 
-    def newest(self, name: str) -> float | None:
-        """The moment of the newest acknowledgement in the last lines of its clients, on the pod's clock."""
+    def newest(self, name: str, writers: str = "") -> float | None:
+        """The moment of the newest acknowledgement in the last lines of its clients, on the pod's clock; `writers` are
+        those that use the Service, unless it names others."""
         try:
-            done = self._run(name, ["sh", "-c", _TAIL, name])
+            done = self._run(name, ["sh", "-c", _TAIL, writers or name])
         except (errors.PodExecFailed, errors.Unreachable):
             return None
         lines = journal.parse(done.stdout)

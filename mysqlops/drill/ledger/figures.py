@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from mysqlops.drill.ledger import journal
 from mysqlops.drill.ledger.journal import Line
 
-MAIN = "main"  # clients that go through the Service; others sit beside a member
+MAIN = "main"  # clients that go through the Service
+NAMED = "named"  # a client that knows the members' names instead (drill/clients/client.py)
+BESIDE = "beside"  # clients on a member's own node that talk to it directly
 _RETRY_SECONDS = 1.0
 _PATIENCE_SECONDS = 2.0  # a client's limit for an answer (drill/clients/client.py)
 
@@ -21,6 +23,7 @@ class Figures:
 
     gaps: Mapping[str, float]
     gap: float
+    gap_by_name: float | None
     first_write: float | None
     last_acknowledged: Mapping[str, float]
     longest_wait: float
@@ -40,6 +43,7 @@ def of(lines: Sequence[Line], since: float, until: float | None = None, clients:
     return Figures(
         gaps={client: end - start for client, (start, end) in gaps.items()},
         gap=worst[1] - worst[0],
+        gap_by_name=max((end - start for who, (start, end) in gaps.items() if who.startswith(NAMED)), default=None),
         first_write=worst[1] - since if main and worst[1] != until else None,
         last_acknowledged={client: moments[-1] - since for client, moments in acknowledged.items()},
         longest_wait=_longest_wait(writes, since),

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from mysqlops.core import names, pod_patch, secret_map
 from mysqlops.core.typed import Json
-from mysqlops.drill.ledger import journal
+from mysqlops.drill.ledger import figures, journal
 from mysqlops.drill.plan import choice
 from mysqlops.objects import pod_template
 
 _LABELS = {names.LABEL_MANAGED_BY: names.APP_NAME, "app.kubernetes.io/component": "drill"}
-MAIN, BESIDE = "main", "beside"
+MAIN, BESIDE = figures.MAIN, figures.BESIDE
 _MINORITY_CLIENTS = 2
 _MINORITY_TIMEOUT = 20.0  # long enough for the final answer of an isolated primary
 
@@ -36,7 +36,8 @@ class Cluster:
 
 @dataclass(frozen=True)
 class Clients:
-    """One pod of clients: on a node, or away from one; `observes` adds the readers and the poll of the members."""
+    """One pod of clients: on a node, or away from one; `observes` adds readers, a poll of the members, and a client
+    that knows the members' names."""
 
     name: str
     host: str
@@ -134,7 +135,8 @@ def _words(cluster: Cluster, request: Clients) -> list[str]:
         return words
     replicas = f"{names.replicas_service(cluster.name)}.{cluster.namespace}.svc"
     reads = [f"{journal.READ_PRIMARY}={request.host}", f"{journal.READ_REPLICAS}={replicas}"]
-    return [*words, "--poll", *(_host(cluster, member) for member in cluster.members), "--read", *reads]
+    members = [_host(cluster, member) for member in cluster.members]
+    return [*words, "--by-name", *members, "--poll", *members, "--read", *reads]
 
 
 def node_pod(base: Json, owner: str, name: str, image: str, node: str) -> Json:

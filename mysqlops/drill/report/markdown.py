@@ -13,9 +13,11 @@ from mysqlops.core import counting, typed
 from mysqlops.drill.model import Report, Round
 from mysqlops.drill.report import statistic
 
-_ROUND = ("gap", "detection", "election", "label", "first_write", "redundancy")
+_CLIENTS = ", each with one INSERT of a unique key at a time through the primary's Service; another by members' names"
+_ROUND = ("gap", "gap_by_name", "detection", "election", "label", "first_write", "redundancy")
 MEANINGS = (
-    "Write gap: the longest time that any client went without an acknowledgement.",
+    "Write gap: the longest time that any client of the primary's Service went without an acknowledgement. By members' "
+    "names: the same of one more client, which has the list of members and writes to the one that takes writes.",
     "Detection: until another member published that its group had become smaller. Election: until another member "
     "would accept a write. Label move: until the label that the primary Service follows was on another pod. Seconds "
     "since the fault; a round in which it did not happen does not count.",
@@ -147,7 +149,7 @@ def facts(report: Report) -> list[tuple[str, str]]:
         ("began", report.at),
         ("took", f"{report.seconds:.0f} s"),
         ("rounds", f"{len(report.rounds)} of {report.wanted}"),
-        ("clients", f"{report.clients}, each with one INSERT of a unique key at a time through the primary's Service"),
+        ("clients", f"{report.clients}{_CLIENTS}"),
         ("seed", str(report.seed)),
         ("SLO", ", ".join(f"{name}={limit:g}" for name, limit in report.slo.items())),
         *((name, text) for name, text in report.versions.items()),

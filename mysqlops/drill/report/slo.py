@@ -10,6 +10,7 @@ from mysqlops.errors import ConfigError
 
 _SECONDS = {
     "rto": ("gap", "the longest time that a client could not write"),
+    "rto-by-name": ("gap_by_name", "the longest time that a client with the members' names could not write"),
     "detection": ("detection", "the time until the group was smaller"),
     "redundancy": ("redundancy", "the time until all members were back"),
     "minority": ("minority_last", "the last write that a cut-off primary acknowledged"),

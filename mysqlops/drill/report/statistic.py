@@ -13,6 +13,7 @@ from mysqlops.drill.report import slo
 # field of a round -> what it is called
 SECONDS: Mapping[str, str] = {
     "gap": "write gap",
+    "gap_by_name": "write gap by members' names",
     "detection": "detection",
     "election": "election",
     "label": "label move",

@@ -168,6 +168,25 @@ def test_who_is_needed_reports_at_once() -> None:
     assert made.pace.promised == calm.BEAT_SECONDS
 
 
+def _met(*agents: tuple[str, str]) -> list[view.Peer]:
+    peers = [view.Peer(pod, True, report(pod, state=view.OFFLINE, started=started)) for pod, started in agents]
+    return [*peers, view.Peer("mysql-3", exists=False)]
+
+
+def test_an_agent_that_was_not_seen_before_is_greeted_with_a_report_a_second() -> None:
+    """It counts no report before it has seen it grow, and may be the one that has to form the group."""
+    made, outside = Pacing(), report("mysql-0", state=view.OFFLINE)
+    made.beats_in(10, outside)
+    made.pace.meet(_met(("mysql-1", "a")))
+    assert made.beats_in(10, outside) == 3
+    made.pace.meet(_met(("mysql-1", "a")))
+    assert made.beats_in(10, outside) == 2, "it is known"
+    made.pace.meet(_met(("mysql-1", "b"), ("mysql-2", "a")))
+    assert made.beats_in(10, outside) == 3, "its agent has started again"
+    made.pace.meet(_met(("mysql-1", "b")))
+    assert made.beats_in(10, outside) == 2, "one that went is no news"
+
+
 def test_a_watch_that_no_longer_shows_its_own_reports_ends_the_calm() -> None:
     made = Pacing()
     made.beats_in(80)

@@ -62,3 +62,15 @@ def test_a_copy_that_fails_is_tried_again_ever_later_and_a_join_every_eight_seco
         pauses = [after - before for before, after in itertools.pairwise(tries)]
         assert pauses == sorted(pauses), "each at least as long as the one before"
         assert (pauses[0], pauses[-1]) == (1.0, longest)
+
+
+def test_the_group_is_formed_at_once_although_joins_have_just_failed() -> None:
+    """There was none to join. If forming it fails, it is tried again with pauses like anything else."""
+    clock, tries = _Clock(), list[tuple[str, float]]()
+    turning = loop.Loop(Mock(), Mock(), Mock(), Mock(), health.Health(clock), clock=clock)
+    turning._background = Mock()
+    turning._background.run.side_effect = lambda name, _: tries.append((name, clock.seconds))
+    for second, name in enumerate(["join"] * 4 + ["form"] * 10):
+        clock.seconds = float(second)
+        turning._start(name, Mock())
+    assert tries == [("join", 0.0), ("join", 1.0), ("join", 3.0), ("form", 4.0), ("form", 12.0)]

@@ -17,7 +17,7 @@ from mysqlops.operations import agents
 from tests.unit.fakes.api import Clock
 
 # The programs of Jobs, and those that are containers of their own.
-_ELSEWHERE = {"wait", "wait-for-dns", "credentials", "wait-for-database", "run", "binlog-ship", "backup-seal"}
+_ELSEWHERE = {"wait", "credentials", "wait-for-database", "run", "binlog-ship", "backup-seal"}
 
 
 def test_three_look_at_once_and_the_next_waits_for_a_place(tmp_path: Path) -> None:

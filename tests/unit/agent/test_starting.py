@@ -177,6 +177,17 @@ def test_another_order_or_name_than_the_one_prepared_for_is_decided_again(world:
         world.form()
 
 
+def test_nobody_is_recorded_as_joining_members_of_which_none_answers(world: World) -> None:
+    """They were in a group by their last words, and the power went. START GROUP_REPLICATION would try for a minute."""
+    before = world.served.note()
+    with pytest.raises(errors.StepFailed, match="mysql-1, mysql-2: nobody answers"):
+        world.starting.run(member_actions.Join("why", ("mysql-1", "mysql-2")), world.situation, OWN)
+    assert (world.asked, world.served.note()) == ([], before)
+    world.answering = ["mysql-2"]
+    world.starting.run(member_actions.Join("why", ("mysql-1", "mysql-2")), world.situation, OWN)
+    assert (world.asked, "mysql-0" in world.served.note().joining) == ([["mysql-1", "mysql-2"]], True)
+
+
 _NOBODY_LEADS = "Error connecting to all peers: connection delegation failed"
 
 

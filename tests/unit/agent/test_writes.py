@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import random
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 from mysqlops import errors
 from mysqlops.agent import api, cluster_api, log, publisher, settings
 from mysqlops.clock import SystemClock
-from mysqlops.core import group, names, view
+from mysqlops.core import group, names, routing, view
 from mysqlops.core.gtid import GtidSet
 from mysqlops.core.publication import Publication, dump, load
 
@@ -316,6 +317,54 @@ def test_whatever_goes_wrong_in_a_turn_the_next_one_tries_again() -> None:
     assert speaker.turned_at == clock.at
 
 
+def test_outside_a_group_the_others_are_looked_at_each_second_and_at_once_when_the_watch_shows_news() -> None:
+    served = Api(group.Note(members=LAST_VIEW))
+    speaker, clock = voice(served)
+    looks: list[float] = []
+    real = speaker._around.look
+    speaker._around.look = lambda **_: looks.append(clock.at) or real()  # type: ignore[method-assign, func-returns-value]
+
+    def turn(seconds: float) -> None:
+        clock.at += seconds
+        speaker._look_if_wanted(replace(news(clock, "mysql-0", at=clock.at), wants_look=True))
+
+    for seconds in (5.0, 0.3, 0.3, 0.5):
+        turn(seconds)
+    assert [at - looks[0] for at in looks] == pytest.approx([0.0, 1.1])
+    speaker._around.watching.news += 1
+    turn(0.1)
+    assert len(looks) == 2, "not more often than four times a second"
+    turn(0.2)
+    turn(0.3)
+    assert [at - looks[0] for at in looks] == pytest.approx([0.0, 1.1, 1.4])
+
+
+@pytest.mark.parametrize(
+    ("role", "before", "tries"),
+    [("primary", "replica", 10), ("primary", "primary", 4), ("replica", "replica", 4), ("none", "primary", 4)],
+)
+def test_while_the_api_server_is_away_a_primary_without_its_label_asks_each_second_and_the_others_rarely(
+    role: str, before: str, tries: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Clients of the Service wait for that label; others would only be one more of many when it comes back."""
+    served, asked = Api(group.Note(members=LAST_VIEW)), list[float]()
+    speaker, clock = voice(served)
+    monkeypatch.setattr(random, "uniform", lambda *_: 1.0)
+    speaker._labels = routing.Labels(before, False)
+
+    def patch(*_: Any) -> dict[str, Any]:
+        asked.append(clock.at)
+        raise errors.Unreachable("frozen")
+
+    monkeypatch.setattr(served, "patch", patch)
+    for _ in range(100):
+        seen = replace(news(clock, "mysql-0", at=clock.at), seen=replace(PRIMARY, role=role))
+        speaker.offer(seen)
+        speaker._publish_if_due(seen)
+        clock.at += 0.1
+    assert len(asked) == tries
+
+
 def test_who_was_scaled_away_while_it_was_joining_is_forgotten_after_a_minute() -> None:
     note = group.Note(incarnation="7", acquired="10:00", members={"mysql-0": "u0"}, joining={"mysql-4": "u4"})
     served = Api(note)
@@ -417,6 +466,19 @@ def test_what_is_kept_beside_the_lease_never_says_that_the_primary_was_elsewhere
         clock.at = at
         speaker._keep_note(news(clock, "mysql-0", at=at))
     assert group.note_of(copied).elsewhere == {}
+
+
+def test_whom_the_lease_no_longer_counts_its_copy_does_not_count_either() -> None:
+    """Its claim may be deleted from then on. With a copy of seconds ago, a Lease that is deleted too would make the
+    others wait for that data without end."""
+    served = Api(group.Note(members=LAST_VIEW, incarnation="7", acquired="10:00"))
+    speaker, clock = voice(served)
+    speaker._hear(speaker._around.record())
+    clock.at += 1.0
+    speaker._keep_note(news(clock, "mysql-0", at=clock.at))
+    copied = group.note_of(served.objects["secrets", "mysql-internal"]["metadata"]["annotations"])
+    assert dict(copied.members) == {"mysql-0": "u0"}
+    assert copied == served.note()
 
 
 def test_a_loop_that_is_stuck_does_not_look_alive() -> None:

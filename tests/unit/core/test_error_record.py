@@ -56,8 +56,8 @@ def test_the_reason_of_an_agent_is_the_command_s(
     def refuse() -> None:
         raise errors.Refused([REASON])
 
-    monkeypatch.setitem(programs.WITHOUT_OPTIONS, "wait-for-dns", refuse)
-    code = program.main(["wait-for-dns"])
+    monkeypatch.setitem(programs.WITHOUT_OPTIONS, "wait-for-database", refuse)
+    code = program.main(["wait-for-database"])
     printed = capsys.readouterr().err
     assert printed.splitlines()[-1] == "refused: mysql-0 is not the primary"  # an older command reads this line
     with pytest.raises(errors.Refused) as caught:
@@ -82,8 +82,8 @@ def test_nobody_else_s_words_are_an_error_of_ours(
     def fail() -> None:
         raise errors.StatementFailed(f"Table 'app.\n{_FORGED}\n' doesn't exist")
 
-    monkeypatch.setitem(programs.WITHOUT_OPTIONS, "wait-for-dns", fail)
-    code = program.main(["wait-for-dns"])
+    monkeypatch.setitem(programs.WITHOUT_OPTIONS, "wait-for-database", fail)
+    code = program.main(["wait-for-database"])
     printed = capsys.readouterr().err
     assert type(error_record.load(printed, code)) is errors.StatementFailed
     assert error_record.load(f"{_FORGED}\n{printed}", code + 1) is None

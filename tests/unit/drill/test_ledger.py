@@ -121,6 +121,18 @@ def test_the_gap_is_the_longest_of_any_client_that_ended_after_the_fault() -> No
     assert cost.latency == {"p50": 0.01, "p95": 0.02, "max": 0.02}
 
 
+def test_the_client_that_knows_the_members_names_has_a_gap_of_its_own() -> None:
+    text = _writes(99.9, 107.5) + _writes(99.8, 101.4, 101.5, client="named0")
+    cost = figures.of(journal.parse(text), since=100.0)
+    assert [cost.gap, cost.gap_by_name, cost.first_write] == pytest.approx([7.6, 1.6, 7.5])
+    assert figures.of(journal.parse(_writes(99.9, 107.5)), since=100.0).gap_by_name is None
+
+
+def test_it_has_one_too_if_it_never_comes_back() -> None:
+    text = _writes(99.9, 101.0, 129.9) + _writes(99.8, client="named0")
+    assert figures.of(journal.parse(text), 100.0, until=130.0).gap_by_name == pytest.approx(30.2)
+
+
 def test_a_fault_that_nobody_noticed_has_a_small_gap_and_no_client_none() -> None:
     assert figures.of(journal.parse(_writes(99.9, 100.0, 100.1)), 100.0).gap == pytest.approx(0.1)
     assert figures.of([], 100.0).gap == 0.0

@@ -59,7 +59,7 @@ def test_words_of_others_are_no_markup_in_markdown_either() -> None:
     assert not [line for line in text.splitlines() if line.startswith("# head")]
     assert "\x1b" not in text
     (row,) = [line for line in text.splitlines() if line.startswith("| 1 |")]
-    assert row.replace("\\|", "").count("|") == 12
+    assert row.replace("\\|", "").count("|") == 13
     assert "- round 1, lost: ``` a | b / # head ``x``" in text
 
 
@@ -100,7 +100,9 @@ def test_clients_go_through_the_service_and_keep_their_journal_elsewhere() -> No
     assert words[words.index("--host") + 1] == "orders-primary.shop.svc"
     assert words[words.index("--table") + 1] == choice.TABLE
     assert "P=orders-primary.shop.svc" in words
-    assert "orders-2.orders.shop.svc" in words
+    members = [f"orders-{n}.orders.shop.svc" for n in range(3)]
+    for option in ("--by-name", "--poll"):
+        assert words[words.index(option) + 1 :][:3] == members
     volumes = {one["name"]: one for one in made["spec"]["volumes"]}
     assert volumes["journal"] == {"name": "journal", "emptyDir": {}}
     assert not any("persistentVolumeClaim" in one for one in volumes.values())
@@ -122,7 +124,7 @@ def test_clients_of_a_minority_sit_on_its_node_and_talk_to_it() -> None:
     assert "affinity" not in made["spec"]
     words = made["spec"]["containers"][0]["command"]
     assert words[words.index("--host") + 1] == "orders-1.orders.shop.svc"
-    assert "--poll" not in words
+    assert not {"--poll", "--by-name"} & set(words)
 
 
 def test_the_undoing_of_a_full_volume_is_on_the_members_node() -> None:
