@@ -20,7 +20,7 @@ _PAUSE_SECONDS = 1.0  # while there is no mysqld to watch
 _ASK_SECONDS, _ALL_SECONDS = 1.0, 3.0
 # Nothing is sent later than four seconds after the end, however long a peer or a name server keeps the thread.
 _ASKING_SECONDS = _ALL_SECONDS + _ASK_SECONDS + 1.0
-_LABEL_SECONDS = 1.5  # later, the others may have elected, and label by what they see
+_LABEL_SECONDS = 1.5  # later, the others may have elected; with the API client's own three it is within the five
 _LOOKS, _LOOK_SECONDS = 5, 0.02  # the kernel closes a process's files one after the other
 
 
@@ -75,10 +75,11 @@ class Obituary:
             if isinstance(wanted, obituary.Silence):
                 self._log.say(f"mysqld has ended; asked nobody: {wanted.why}")
                 return
-            will_go, outcome = self._send(wanted, at)
+            to = obituary.next_primary(last, self._fenced, cluster) if last is not None else ""
+            labelling = self._clock.start("label", lambda: self._hand_on_label(to, at + _LABEL_SECONDS))
+            outcome = self._send(wanted, at)
             self._log.say(f"mysqld has ended; asked the group to remove it: {outcome}")
-            if will_go and last is not None and self._clock.monotonic() <= at + _LABEL_SECONDS:
-                self._hand_on_label(obituary.next_primary(last, self._fenced, cluster))
+            labelling.join(max(0.0, self._asking_until - self._clock.monotonic()))
         finally:
             self._asking_until = 0.0
 
@@ -89,11 +90,9 @@ class Obituary:
             self._clock.sleep(_LOOK_SECONDS)
         return False
 
-    def _send(self, wanted: obituary.Request, at: float) -> tuple[bool, str]:
-        """Whether the group will remove it, and what happened. The first member that answers is enough; its answer only
-        says whether it will propose the removal."""
+    def _send(self, wanted: obituary.Request, at: float) -> str:
+        """The first member that answers is enough; its answer only says whether it will propose the removal."""
         outcomes: list[str] = []
-        answer: xcom.Answer | None = None
         for witness in wanted.witnesses:
             if self._over.is_set() or self._clock.monotonic() > at + _ALL_SECONDS:
                 break
@@ -105,17 +104,20 @@ class Obituary:
             outcomes.append(f"{witness} answered {answer.name} after {self._clock.monotonic() - at:.2f} s")
             if answer in xcom.SETTLED:
                 break
-        return answer is xcom.Answer.OK, "; ".join(outcomes) or "too late"
+        return "; ".join(outcomes) or "too late"
 
-    def _hand_on_label(self, to: str) -> None:
-        """The next one's first: kube-proxy must not find the Service empty (handover.py). Whoever is elected instead
-        corrects the labels as it always does, and so does the next one itself."""
-        if not to:
-            return
+    def _hand_on_label(self, to: str, until: float) -> None:
+        """Beside the request, which must not wait for the API server. The next one's label first: kube-proxy must not
+        find the Service empty (handover.py). Whoever is elected instead corrects the labels as it always does, and so
+        does whoever carries it wrongly."""
+        labels = ((to, names.ROLE_PRIMARY), (self._pod.me.pod, names.ROLE_NONE)) if to else ()
         try:
-            self._around.label(to, names.ROLE_PRIMARY)
-            self._around.label(self._pod.me.pod, names.ROLE_NONE)
+            for pod_name, role in labels:
+                if self._clock.monotonic() > until:
+                    return
+                self._around.label(pod_name, role)
         except errors.KubeError as error:
             self._log.say(f"the label of the primary waits for the next one: {error}")
-        else:
+            return
+        if to:
             self._log.say(f"gave the label of the primary to {to}")
