@@ -5,26 +5,56 @@ long after another member did. The Lease records the incarnation that counts. A 
 in before its own is recorded there, and a member of another incarnation accepts no clients and leaves.
 
 `since` is when the member's agent first saw its present incarnation: a Lease that was read earlier says nothing about
-it (both in seconds of the agent's own clock).
+it (both in seconds of the agent's own clock). Nor does a Lease from the past: the API server's data may have been
+restored from a backup, or somebody has applied the object as a tool once stored it. `joins` is what the Lease counted
+when it last recorded this incarnation, and that number never falls.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from mysqlops.core import group, names, view
 from mysqlops.planning import departure
 
 GIVEN_UP = "a user ordered the others to continue without it (recover --accept-loss)"
+_UNWATCHED_SECONDS = 10.0
 
 
-def foreign_because(pod: str, server: view.ServerView, record: view.GroupRecord | None, since: float) -> str:
+@dataclass(frozen=True)
+class Present:
+    """What a member's agent remembers of the group that its server is in. `joins` is 0 until a Lease records that group
+    which was read since it `watches`: after a pause, a server may show its group as it was, and its agent know the
+    Lease as it was. `at` is when it last looked."""
+
+    incarnation: str = ""
+    since: float = 0.0
+    joins: int = 0
+    watches: float = 0.0
+    at: float = 0.0
+
+    def look(self, server: view.ServerView, at: float, record: view.GroupRecord | None) -> Present:
+        """After mysqld answered what it was asked at that time."""
+        own = group.incarnation(server.view_id) if server.state == view.ONLINE else ""
+        found = replace(self, at=at) if own == self.incarnation else Present(own, at, watches=at, at=at)
+        if at - self.at > _UNWATCHED_SECONDS:
+            found = replace(found, joins=0, watches=at)
+        if record is not None and record.read_at >= found.watches and is_noted(server, record):
+            return replace(found, joins=record.note.count())
+        return found
+
+
+def foreign_because(
+    pod: str, server: view.ServerView, record: view.GroupRecord | None, since: float, joins: int = 0
+) -> str:
     """Why the group that this member is in is not the cluster's; empty if it is."""
     if record is None or record.read_at < since or server.state != view.ONLINE or is_noted(server, record):
         return ""
     own, noted = group.incarnation(server.view_id), record.incarnation()
     if not own:
+        return ""
+    if noted and _is_past(server, record, joins):
         return ""
     if noted:
         return f"another group was formed without it: the Lease records incarnation {noted}, and it is in {own}"
@@ -33,6 +63,12 @@ def foreign_because(pod: str, server: view.ServerView, record: view.GroupRecord 
     if is_here or record.held_for_seconds >= view.LEASE_SECONDS:  # whoever took it died before it formed a group
         return ""
     return f"{holder} took the Lease to form the group, and is not in this member's group"
+
+
+def _is_past(server: view.ServerView, record: view.GroupRecord, joins: int) -> bool:
+    """Whether the Lease is as it was before it last recorded this member's group. Not under another name: then the
+    history has been replaced, and a note of that may begin to count again."""
+    return record.note.count() < joins and record.note.name in ("", server.group_name)
 
 
 def unsettled_because(pod: str, server: view.ServerView, record: view.GroupRecord | None, since: float) -> str:
@@ -69,7 +105,9 @@ def outcast_because(pod: str, server: view.ServerView, record: view.GroupRecord)
     return GIVEN_UP if pod in named and not is_back else ""
 
 
-def noted(pod: str, server: view.ServerView, record: view.GroupRecord, since: float) -> group.Note | None:
+def noted(
+    pod: str, server: view.ServerView, record: view.GroupRecord, since: float, joins: int = 0
+) -> group.Note | None:
     """What the Lease must record of the group that this member leads; None if it does, or if another must record it.
 
     Only the primary with a majority may write it: no other member knows the whole view. A joining member stays in the
@@ -80,7 +118,7 @@ def noted(pod: str, server: view.ServerView, record: view.GroupRecord, since: fl
     user ends here: a group runs.
     """
     own = group.incarnation(server.view_id)
-    if server.role() != names.ROLE_PRIMARY or not own or foreign_because(pod, server, record, since):
+    if server.role() != names.ROLE_PRIMARY or not own or foreign_because(pod, server, record, since, joins):
         return None
     if record.read_at < since and not is_noted(server, record):
         return None
@@ -102,7 +140,7 @@ def noted(pod: str, server: view.ServerView, record: view.GroupRecord, since: fl
             for name, uuid in before.joining.items()
             if inside.get(name) != uuid and not departure.is_ordered(name, uuid, record)
         },
-    )
+    ).counting(joins)
     return None if wanted == before and record.bootstrapped_by and record.order is None else wanted
 
 
@@ -135,7 +173,5 @@ def joining(pod: str, server_uuid: str, note: group.Note, *, holds_data: bool) -
     """
     drops = note.outcasts.get(pod) == "" and not holds_data
     outcasts = {name: uuid for name, uuid in note.outcasts.items() if name != pod or not drops}
-    joins = str(int(note.joins) + 1) if note.joins.isdecimal() else "1"
-    return replace(
-        note.with_outcasts(outcasts, note.elsewhere), joining={**note.joining, pod: server_uuid}, joins=joins
-    )
+    found = replace(note.with_outcasts(outcasts, note.elsewhere), joining={**note.joining, pod: server_uuid})
+    return found.counting(note.count() + 1)

@@ -212,6 +212,13 @@ CASES = (
         ),
     ),
     Case(
+        "lease-from-a-backup",  # each member took its own group for another one, barred itself, and left
+        "base",
+        3,
+        "not writable",
+        (Event(30.0, "old-lease", 0, 60.0), Event(35.0, "power-cut", 1, 10.0)),
+    ),
+    Case(
         "only-member-and-bad-image",  # waited for `upgrade --rollback`
         "all",
         100064,
