@@ -171,7 +171,7 @@ class Loop:
             donorless_since=self._donorless_since,
             tries=self._start_failures,
             since=self._present.since,
-            joins=self._present.joins,
+            known=self._present.known,
             is_busy=self._is_busy(),
         )
 

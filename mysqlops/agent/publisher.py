@@ -220,7 +220,7 @@ class Publisher:
         if record is None or observed.server is None or observed.at <= self._heard_at:
             return
         present = observed.present
-        wanted = standing.noted(self._around.pod, observed.server, record, present.since, present.joins)
+        wanted = standing.noted(self._around.pod, observed.server, record, present.since, present.known)
         if wanted is not None and self.ask(lambda: self._around.note(wanted, record)) is not None:
             self._hear(self.ask(self._around.record))
 

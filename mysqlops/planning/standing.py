@@ -6,8 +6,8 @@ in before its own is recorded there, and a member of another incarnation accepts
 
 `since` is when the member's agent first saw its present incarnation: a Lease that was read earlier says nothing about
 it (both in seconds of the agent's own clock). Nor does a Lease from the past: the API server's data may have been
-restored from a backup, or somebody has applied the object as a tool once stored it. `joins` is what the Lease counted
-when it last recorded this incarnation, and that number never falls.
+restored from a backup, or somebody has applied the object as a tool once stored it. `known` is the note with which it
+last recorded this incarnation: its count never falls.
 """
 
 from __future__ import annotations
@@ -19,18 +19,19 @@ from mysqlops.core import group, names, view
 from mysqlops.planning import departure
 
 GIVEN_UP = "a user ordered the others to continue without it (recover --accept-loss)"
+UNKNOWN = group.Note()
 _UNWATCHED_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
 class Present:
-    """What a member's agent remembers of the group that its server is in. `joins` is 0 until a Lease records that group
-    which was read since it `watches`: after a pause, a server may show its group as it was, and its agent know the
-    Lease as it was. `at` is when it last looked."""
+    """What a member's agent remembers of the group that its server is in. `known` is empty until a Lease records that
+    group which was read since it `watches`: after a pause, a server may show its group as it was, and its agent know
+    the Lease as it was. `at` is when it last looked."""
 
     incarnation: str = ""
     since: float = 0.0
-    joins: int = 0
+    known: group.Note = UNKNOWN
     watches: float = 0.0
     at: float = 0.0
 
@@ -39,14 +40,14 @@ class Present:
         own = group.incarnation(server.view_id) if server.state == view.ONLINE else ""
         found = replace(self, at=at) if own == self.incarnation else Present(own, at, watches=at, at=at)
         if at - self.at > _UNWATCHED_SECONDS:
-            found = replace(found, joins=0, watches=at)
-        if record is not None and record.read_at >= found.watches and is_noted(server, record):
-            return replace(found, joins=record.note.count())
-        return found
+            found = replace(found, known=UNKNOWN, watches=at)
+        if record is None or record.read_at < found.watches or not is_noted(server, record):
+            return found
+        return found if _is_past(record, found.known) else replace(found, known=record.note)
 
 
 def foreign_because(
-    pod: str, server: view.ServerView, record: view.GroupRecord | None, since: float, joins: int = 0
+    pod: str, server: view.ServerView, record: view.GroupRecord | None, since: float, known: group.Note = UNKNOWN
 ) -> str:
     """Why the group that this member is in is not the cluster's; empty if it is."""
     if record is None or record.read_at < since or server.state != view.ONLINE or is_noted(server, record):
@@ -54,7 +55,7 @@ def foreign_because(
     own, noted = group.incarnation(server.view_id), record.incarnation()
     if not own:
         return ""
-    if noted and _is_past(server, record, joins):
+    if noted and _is_past(record, known):
         return ""
     if noted:
         return f"another group was formed without it: the Lease records incarnation {noted}, and it is in {own}"
@@ -65,10 +66,9 @@ def foreign_because(
     return f"{holder} took the Lease to form the group, and is not in this member's group"
 
 
-def _is_past(server: view.ServerView, record: view.GroupRecord, joins: int) -> bool:
-    """Whether the Lease is as it was before it last recorded this member's group. Not under another name: then the
-    history has been replaced, and a note of that may begin to count again."""
-    return record.note.count() < joins and record.note.name in ("", server.group_name)
+def _is_past(record: view.GroupRecord, known: group.Note) -> bool:
+    """Whether the Lease is as it was before: a group that was formed since counts more, as does whoever joined."""
+    return record.note.count() < known.count()
 
 
 def unsettled_because(pod: str, server: view.ServerView, record: view.GroupRecord | None, since: float) -> str:
@@ -106,7 +106,7 @@ def outcast_because(pod: str, server: view.ServerView, record: view.GroupRecord)
 
 
 def noted(
-    pod: str, server: view.ServerView, record: view.GroupRecord, since: float, joins: int = 0
+    pod: str, server: view.ServerView, record: view.GroupRecord, since: float, known: group.Note = UNKNOWN
 ) -> group.Note | None:
     """What the Lease must record of the group that this member leads; None if it does, or if another must record it.
 
@@ -114,15 +114,17 @@ def noted(
     record until it is seen in the group, because it may be in by now; but not one whose data is about to be deleted: it
     may not join (planning/departure.py). One that has left stays in the record until this member has executed all that
     was acknowledged while it was in the group: the only disk that holds it may be there (docs/adr/0026). A Lease that
-    was read before this group was seen proves nothing: it may describe another group, which counts. An open order of a
-    user ends here: a group runs.
+    was read before this group was seen proves nothing: it may describe another group, which counts. One from the past
+    is replaced by what is known, but for whoever notes that it joins. An open order of a user ends here: a group runs.
     """
     own = group.incarnation(server.view_id)
-    if server.role() != names.ROLE_PRIMARY or not own or foreign_because(pod, server, record, since, joins):
+    if server.role() != names.ROLE_PRIMARY or not own or foreign_because(pod, server, record, since, known):
         return None
     if record.read_at < since and not is_noted(server, record):
         return None
     before = record.note
+    if _is_past(record, known):
+        before = replace(known, joining={**known.joining, **before.joining})
     inside = {member.pod: member.server_uuid for member in server.members}
     members = inside if _has_executed_all(server) else {**before.members, **inside}
     wanted = replace(
@@ -140,8 +142,8 @@ def noted(
             for name, uuid in before.joining.items()
             if inside.get(name) != uuid and not departure.is_ordered(name, uuid, record)
         },
-    ).counting(joins)
-    return None if wanted == before and record.bootstrapped_by and record.order is None else wanted
+    )
+    return None if wanted == record.note and record.bootstrapped_by and record.order is None else wanted
 
 
 def _has_executed_all(server: view.ServerView) -> bool:

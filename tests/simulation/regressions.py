@@ -219,6 +219,20 @@ CASES = (
         (Event(30.0, "old-lease", 0, 60.0), Event(35.0, "power-cut", 1, 10.0)),
     ),
     Case(
+        "lease-from-a-backup",  # the others were all that it knew by another name, and its only member formed a group
+        "down",
+        500,
+        "led without acknowledged writes",
+        (
+            Event(20.9, "lose-node", 2, 24.8),
+            Event(38.3, "lose-node", 0, 29.5),
+            Event(45.3, "break-mysqld", 1, 15.9),
+            Event(54.5, "power-cut", 1, 18.2),
+            Event(75.8, "old-lease", 0, 57.5),
+            Event(91.3, "verb", 0, 23.3, "recover"),
+        ),
+    ),
+    Case(
         "only-member-and-bad-image",  # waited for `upgrade --rollback`
         "all",
         100064,

@@ -522,7 +522,7 @@ def _remembers(at: float = 10.0, **more: object) -> standing.Present:
 
 def _planned(own: view.ServerView, seen: view.GroupRecord, present: standing.Present) -> member_actions.Action:
     name = f"mysql-{own.server_uuid[1:]}"
-    situation = membership.Situation(name, own, record=seen, since=present.since, joins=present.joins)
+    situation = membership.Situation(name, own, record=seen, since=present.since, known=present.known)
     return membership.plan(situation)
 
 
@@ -532,7 +532,7 @@ def test_a_lease_that_was_restored_from_a_backup_is_no_other_group(me: int) -> N
     own = online("8", 0, 1, 2, primary=0, me=me)
     restored = record(PAST, read_at=20.0)
     assert isinstance(_planned(own, restored, _remembers()), member_actions.Serve)
-    corrected = standing.noted("mysql-0", online("8", 0, 1, 2, primary=0, me=0), restored, 1.0, _remembers().joins)
+    corrected = standing.noted("mysql-0", online("8", 0, 1, 2, primary=0, me=0), restored, 1.0, _remembers().known)
     assert corrected is not None
     assert (corrected.incarnation, corrected.acquired, corrected.count()) == ("8", "10:00", 9)
     assert isinstance(_planned(own, restored, standing.Present(since=1.0)), member_actions.BlockClients), "unseen"
@@ -546,28 +546,31 @@ def test_another_group_that_was_formed_since_counts_more() -> None:
     for joins in ("9", "10"):
         other = record(replace(LATER, incarnation="9", acquired="12:00", joins=joins), acquired="12:00", read_at=20.0)
         assert isinstance(_planned(own, other, _remembers()), member_actions.BlockClients)
-        assert standing.noted("mysql-0", own, other, 1.0, _remembers().joins) is None
+        assert standing.noted("mysql-0", own, other, 1.0, _remembers().known) is None
 
 
-def test_another_history_is_no_past_one() -> None:
-    """A restore in place of an older release counts from the beginning."""
-    own = replace(online("8", 0, 1, 2, primary=0, me=0), group_name="old")
-    other = record(replace(PAST, name="new"), read_at=20.0)
-    assert isinstance(_planned(own, other, _remembers()), member_actions.BlockClients)
-    same = record(replace(PAST, name="old"), read_at=20.0)
-    assert isinstance(_planned(own, same, _remembers()), member_actions.Serve)
+def test_what_a_lease_from_the_past_has_forgotten_is_written_again() -> None:
+    """Also under which name the history goes on, who was given up, and who noted on the old Lease that it joins."""
+    known = replace(LATER, name="new", parent="old", outcasts={"mysql-3": "u3"}, joining={"mysql-4": "u4"})
+    past = replace(PAST, name="old", joins="7", joining={"mysql-5": "u5"}, outcasts={"mysql-6": "u6"})
+    own = replace(online("8", 0, 1, 2, primary=0, me=0), group_name="new")
+    corrected = standing.noted("mysql-0", own, record(past, read_at=20.0), 1.0, known)
+    assert corrected == replace(known, acquired="10:00", joining={"mysql-4": "u4", "mysql-5": "u5"})
+    early = record(replace(LATER, joins="7"), acquired="11:00", read_at=11.0)
+    assert _remembers().look(own, 11.5, early).known == LATER, "of the same group, and from its past"
+    assert standing.noted("mysql-0", own, early, 1.0, LATER) == replace(LATER, name="new")
 
 
 def test_who_was_frozen_remembers_nothing_of_the_lease() -> None:
     """Its server shows the group as it was, and others may have formed one without it, on a note of an older copy."""
     own, present = online("8", 0, 1, 2, primary=0, me=0), _remembers()
     before = record(LATER, acquired="11:00", read_at=9.5)
-    assert present.look(own, 15.0, before).joins == 9
+    assert present.look(own, 15.0, before).known == LATER
     thawed = present.look(own, 80.0, before)
-    assert (thawed.joins, thawed.since) == (0, 1.0)
-    assert thawed.look(own, 80.25, before).joins == 0
-    assert thawed.look(own, 82.0, record(LATER, acquired="11:00", read_at=81.0)).joins == 9
-    assert present.look(online("9", 0, primary=0, me=0), 11.0, before).joins == 0, "another group"
+    assert (thawed.known, thawed.since) == (standing.UNKNOWN, 1.0)
+    assert thawed.look(own, 80.25, before).known == standing.UNKNOWN
+    assert thawed.look(own, 82.0, record(LATER, acquired="11:00", read_at=81.0)).known == LATER
+    assert present.look(online("9", 0, primary=0, me=0), 11.0, before).known == standing.UNKNOWN, "another group"
 
 
 @pytest.mark.parametrize("joins", ["", "-1", "x", "9" * 5000])
