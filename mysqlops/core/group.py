@@ -105,13 +105,13 @@ class GoOnWithout:
 
     def without(self, present: Mapping[str, str]) -> GoOnWithout | None:
         """What is left of the order once these members (pod to server_uuid) are back with the data that was missed;
-        None if all are."""
+        None if all are, and no outcast is taken back."""
         members = {
             pod: uuid
             for pod, uuid in self.members.items()
             if pod in self.named or pod not in present or uuid not in ("", present[pod])
         }
-        return replace(self, members=members) if members else None
+        return replace(self, members=members) if members or self.back else None
 
 
 _DIGITS = 18  # of a number that anybody may have written
@@ -197,7 +197,8 @@ def order_of(annotations: Mapping[str, str], acquired: str) -> GoOnWithout | Non
     found = _read(annotations.get(names.ANNOTATION_GIVEN_UP), ("group", "after"), ("members", "back", "named"))
     if found is None or not {"group", "after", "members"} <= found.keys() or found["after"] != acquired:
         return None
-    return GoOnWithout(**found) if found["members"] and found["group"] else None
+    is_any = found["members"] or found.get("back")
+    return GoOnWithout(**found) if is_any and found["group"] else None
 
 
 _NOTE_TEXTS = ("name", "parent", "incarnation", "acquired", "joins", "began_with")
