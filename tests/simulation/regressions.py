@@ -233,6 +233,21 @@ CASES = (
         ),
     ),
     Case(
+        "applied-what-waits-for-one-scaled-away",  # `apply` waited 150 s, twice, for what only `scale` brings back
+        "file",
+        1200012,
+        "not writable",
+        (
+            Event(57.7, "trap-cli", 0, 4.1, "kill-during PATCH"),
+            Event(70.5, "partition", 1, 5.6),
+            Event(80.9, "kill-mysqld", 0, 4.1),
+            Event(87.4, "replicas", 2, 4.5),
+            Event(92.9, "trap-cli", 1, 9.5, "lose PATCH Lease"),
+            Event(104.5, "verb", 1, 4.9, "apply"),
+            Event(104.5, "verb", 1, 1.9, "apply"),
+        ),
+    ),
+    Case(
         "only-member-and-bad-image",  # waited for `upgrade --rollback`
         "all",
         100064,
