@@ -205,14 +205,10 @@ class Loop:
                 self._background.run("hand over", lambda: self._member.hand_over(action.to.server_uuid))
             case member_actions.Serve():
                 self._start_failures, self._start_pause_until = 0, 0.0
-            case _ if plain := self._step(action):
+            case member_actions.StayOut() | member_actions.NoteOrigin():
+                self._background.run(telling.DOING[type(action)], partial(self._starting.note, action, server))
+            case _ if plain := self._plain.get(type(action)):
                 self._background.run(telling.DOING[type(action)], plain)
-
-    def _step(self, action: member_actions.Action) -> Callable[[], None] | None:
-        """What is done in the background, without a pause after a failure; None for what is only waiting."""
-        if isinstance(action, member_actions.StayOut | member_actions.NoteOrigin):
-            return partial(self._around.amend, action.wanted, action.record)
-        return self._plain.get(type(action))
 
     def _start(self, name: str, action: Callable[[], None]) -> None:
         """Run a start in the background; after a failure, pause first, longer each time."""
