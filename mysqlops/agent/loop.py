@@ -27,8 +27,8 @@ from mysqlops.agent import (
     telling,
 )
 from mysqlops.clock import Clock
-from mysqlops.core import group, instant, names, publication, routing, secret_map, view, volume
-from mysqlops.planning import failing_applier, member_actions, membership, stale_clients, torn_relay_log
+from mysqlops.core import instant, names, publication, routing, secret_map, view, volume
+from mysqlops.planning import failing_applier, member_actions, membership, stale_clients, standing, torn_relay_log
 from mysqlops.version import __version__
 
 TURN_SECONDS = 0.25
@@ -71,7 +71,7 @@ class Loop:
             member_actions.DropReceived: lambda: server.drop_received(self._torn.at),
         }
         self._clients = stale_clients.Memory()
-        self._incarnation, self._since = "", 0.0
+        self._present = standing.Present()
         self._denied = ("", 0.0)  # why, and until when no login is tried
         self._torn, self._failing = torn_relay_log.Memory(), failing_applier.Memory()
         self._strays_since: float | None = None
@@ -116,7 +116,7 @@ class Loop:
         if not self._pod.is_handing_over(self._clock):
             wants_look = server is not None and (server.state != view.ONLINE or bool(situation.blocked_because()))
             replicas, lost = telling.replicas(server), telling.lost_primaries(server)
-            self._publisher.offer(publisher.Observation(seen, server, at, self._since, replicas, lost, wants_look))
+            self._publisher.offer(publisher.Observation(seen, server, at, self._present, replicas, lost, wants_look))
 
     def _observe(self) -> tuple[view.ServerView | None, str]:
         if self._clock.monotonic() < self._denied[1]:
@@ -137,9 +137,7 @@ class Loop:
             return
         self._obituary.saw(server, at, self._publisher.record)
         self._heartbeats.saw(server, at, self._publisher.record)
-        own = group.incarnation(server.view_id) if server.state == view.ONLINE else ""
-        if own != self._incarnation:
-            self._incarnation, self._since = own, at
+        self._present = self._present.look(server, at, self._publisher.record)
 
     def _remember(self, server: view.ServerView | None, at: float) -> None:
         self._torn = torn_relay_log.look(self._torn, server)
@@ -172,7 +170,8 @@ class Loop:
             strays_since=self._strays_since,
             donorless_since=self._donorless_since,
             tries=self._start_failures,
-            since=self._since,
+            since=self._present.since,
+            known=self._present.known,
             is_busy=self._is_busy(),
         )
 
@@ -206,14 +205,10 @@ class Loop:
                 self._background.run("hand over", lambda: self._member.hand_over(action.to.server_uuid))
             case member_actions.Serve():
                 self._start_failures, self._start_pause_until = 0, 0.0
-            case _ if plain := self._step(action):
+            case member_actions.StayOut() | member_actions.NoteOrigin():
+                self._background.run(telling.DOING[type(action)], partial(self._starting.note, action, server))
+            case _ if plain := self._plain.get(type(action)):
                 self._background.run(telling.DOING[type(action)], plain)
-
-    def _step(self, action: member_actions.Action) -> Callable[[], None] | None:
-        """What is done in the background, without a pause after a failure; None for what is only waiting."""
-        if isinstance(action, member_actions.StayOut | member_actions.NoteOrigin):
-            return partial(self._around.amend, action.wanted, action.record)
-        return self._plain.get(type(action))
 
     def _start(self, name: str, action: Callable[[], None]) -> None:
         """Run a start in the background; after a failure, pause first, but not to form the group that joins missed."""

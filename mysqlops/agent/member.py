@@ -61,6 +61,11 @@ class Member:
             raise errors.StepFailed("the group still counts this member's previous incarnation: looking again")
         return found is newcomer.Verdict.UNKNOWN
 
+    def must_be_outside(self, group_name: str) -> None:
+        """Raises StatementFailed while an earlier agent's START has not ended, or in a group."""
+        with self.connect() as server:
+            group_replication.name_group(server, group_name or self._pod.group_name())
+
     def clear_bootstrap(self) -> None:
         with self.connect() as server:
             group_replication.clear_bootstrap(server)
@@ -168,6 +173,7 @@ class Member:
         with self.connect() as server:
             self.provide_zones(server)
             if is_unknown:
+                group_replication.name_group(server, group_name)
                 group_replication.respell_address(server)
             group_replication.start(
                 server,

@@ -34,13 +34,13 @@ _NOT_SERVING = (view.DOWN, publication.UNKNOWN, view.OFFLINE, view.RECOVERING)
 @dataclass(frozen=True)
 class Observation:
     """What the loop hands over: the publication, the pods that the group shows ONLINE as replicas, the primaries that
-    a majority has lost, and whether the loop wants to see the other members. `at` is when the server was asked, `since`
-    when the member first saw itself in its current group (seconds of the agent's clock)."""
+    a majority has lost, and whether the loop wants to see the other members. `at` is when the server was asked (seconds
+    of the agent's clock), `present` what is remembered of its group."""
 
     seen: publication.Publication
     server: view.ServerView | None
     at: float
-    since: float
+    present: standing.Present
     replicas: frozenset[str] = frozenset()
     lost: frozenset[str] = frozenset()
     wants_look: bool = False
@@ -220,7 +220,8 @@ class Publisher:
         record = self.record
         if record is None or observed.server is None or observed.at <= self._heard_at:
             return
-        wanted = standing.noted(self._around.pod, observed.server, record, observed.since)
+        present = observed.present
+        wanted = standing.noted(self._around.pod, observed.server, record, present.since, present.known)
         if wanted is not None and self.ask(lambda: self._around.note(wanted, record)) is not None:
             self._hear(self.ask(self._around.record))
             if self.record is not None:  # whom the Lease no longer counts may lose its claim at any moment

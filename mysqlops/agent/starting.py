@@ -92,6 +92,13 @@ class Starting:
                 self._clock.sleep(_APPLY_POLL_SECONDS)
             group_replication.stop_applier(server)
 
+    def note(self, action: member_actions.StayOut | member_actions.NoteOrigin, server: view.ServerView) -> None:
+        """Record what this member has from a group that does not count. Outside any group, that is final only if no
+        START of an earlier agent is on its way: it may end in that group, where an event commits."""
+        if server.state == view.OFFLINE:
+            self._member.must_be_outside(action.record.note.name)
+        self._around.amend(action.wanted, action.record)
+
     def _everybody(self) -> tuple[str, ...]:
         return tuple(names.pod_beside(self._around.pod, ordinal) for ordinal in range(names.MAX_MEMBERS))
 

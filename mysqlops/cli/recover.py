@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import click
 
 from mysqlops import errors
 from mysqlops.cli import options, output
 from mysqlops.cli.context import Run
+
+if TYPE_CHECKING:
+    from mysqlops.planning import recovery
 
 
 @click.command()
@@ -50,29 +55,35 @@ def recover(
                 f"{risk.member} would be given up ({risk.why}): {_risk(risk.only_there, risk.is_known)}"
             )
         if not accept_loss and not dry_run:
-            text = f"{', '.join(risk.member for risk in risks)} would be given up, with what only they hold"
+            text = f"{_listed(risks)} would be given up, with what only they hold"
             words = "".join(f" --without {member}" for member in without)
             hint = f"bring them back, or: mysqlops recover {name}{words} --accept-loss --confirm {name}"
             raise errors.Refused([errors.Reason("loss-not-accepted", text, hint)])
     given_up = [asdict(risk) for risk in risks]
     if dry_run:
-        text = f"would give up {', '.join(risk.member for risk in risks)}; nothing was changed"
+        text = f"would give up {_listed(risks)}; nothing was changed"
         output.result({"would_give_up": given_up, "changed": False}, run.form, text)
         return
-    run.confirm(f"gives up {', '.join(risk.member for risk in risks)}, with what only they hold", loses=True)
+    run.confirm(f"gives up {_listed(risks)}, with what only they hold", loses=True)
     with run.changing() as session:
         again, order = operations.plan(session, name, without)
-        if again.risks != risks:
+        if (again.risks, again.back) != (risks, found.back):
             text = "what would be given up is no longer what was shown"
             raise errors.Refused([errors.Reason("changed-meanwhile", text, "run the command again")])
         operations.execute(session, name, order, wait=wait)
-    left = ", ".join(risk.member for risk in risks)
-    text = (
-        f"{name} has a primary again, without {left}; mysqlops member rebuild {name} {risks[0].member} brings it back"
-    )
-    if not wait:
-        text = f"the members of {name} are ordered to form the group without {left}"
-    output.result({"given_up": given_up, "waited": wait}, run.form, text)
+    text = f"the members of {name} are ordered to form the group without {_listed(risks)}"
+    output.result({"given_up": given_up, "waited": wait}, run.form, _formed(name, risks) if wait else text)
+
+
+def _formed(name: str, risks: Sequence[recovery.Risk]) -> str:
+    if not risks:
+        return f"{name} has a primary again"
+    back = f"mysqlops member rebuild {name} {risks[0].member} brings it back"
+    return f"{name} has a primary again, without {_listed(risks)}; {back}"
+
+
+def _listed(risks: Sequence[recovery.Risk]) -> str:
+    return ", ".join(risk.member for risk in risks) or "nobody"
 
 
 def _withdraw(run: Run, *, dry_run: bool) -> None:

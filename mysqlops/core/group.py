@@ -37,7 +37,7 @@ class Note:
     acquired: str = ""  # when the Lease was taken for that incarnation: once it is taken again, this one is over
     members: Mapping[str, str] = field(default_factory=dict)
     joining: Mapping[str, str] = field(default_factory=dict)
-    joins: str = "0"  # grows with each joining member: a decision on an older note must be made again
+    joins: str = "0"  # grows with each member that joins or forms: a decision on an older note must be made again
     outcasts: Mapping[str, str] = field(default_factory=dict)
     began_with: str | None = None  # a GTID set; None: unknown, as of an older agent. An empty one is known
     elsewhere: Mapping[str, str] = field(default_factory=dict)
@@ -53,6 +53,14 @@ class Note:
         return {
             pod: uuid for pod, uuid in {**dict.fromkeys(wanted, ""), **self.joining}.items() if pod not in self.outcasts
         }
+
+    def count(self) -> int:
+        """How often members have joined or formed the cluster's groups. It only grows: of two notes, the one
+        with the smaller number is older."""
+        return int(self.joins) if self.joins.isdecimal() and len(self.joins) <= _DIGITS else 0
+
+    def counting(self, at_least: int) -> Note:
+        return replace(self, joins=str(at_least)) if self.count() < at_least else self
 
     def casts_out(self, pod: str, server_uuid: str, *, holds_data: bool = True) -> bool:
         """True if the group continued without this data directory: only a rebuild brings the pod back."""
@@ -97,13 +105,16 @@ class GoOnWithout:
 
     def without(self, present: Mapping[str, str]) -> GoOnWithout | None:
         """What is left of the order once these members (pod to server_uuid) are back with the data that was missed;
-        None if all are."""
+        None if all are, and no outcast is taken back."""
         members = {
             pod: uuid
             for pod, uuid in self.members.items()
             if pod in self.named or pod not in present or uuid not in ("", present[pod])
         }
-        return replace(self, members=members) if members else None
+        return replace(self, members=members) if members or self.back else None
+
+
+_DIGITS = 18  # of a number that anybody may have written
 
 
 def incarnation(view_id: str) -> str:
@@ -125,6 +136,7 @@ def forming(note: Note, order: GoOnWithout | None, pod: str, server_uuid: str, h
     counts, and nobody could mark this one any more if its pod or the API server is lost then."""
     ours, strayed = note.shared_with(pod, server_uuid), {**note.elsewhere, pod: server_uuid}
     found = replace(note, incarnation="", joining={**note.joining, pod: server_uuid}, began_with=held)
+    found = found.counting(note.count() + 1)
     if order is None:
         return _marking(found.with_outcasts(note.outcasts, strayed), pod, held)
     strayed |= {back: uuid for back, uuid in order.back.items() if back != pod and _may_differ(note, back, ours)}
@@ -185,7 +197,8 @@ def order_of(annotations: Mapping[str, str], acquired: str) -> GoOnWithout | Non
     found = _read(annotations.get(names.ANNOTATION_GIVEN_UP), ("group", "after"), ("members", "back", "named"))
     if found is None or not {"group", "after", "members"} <= found.keys() or found["after"] != acquired:
         return None
-    return GoOnWithout(**found) if found["members"] and found["group"] else None
+    is_any = found["members"] or found.get("back")
+    return GoOnWithout(**found) if is_any and found["group"] else None
 
 
 _NOTE_TEXTS = ("name", "parent", "incarnation", "acquired", "joins", "began_with")

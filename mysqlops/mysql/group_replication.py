@@ -149,11 +149,11 @@ def start(
     called. It is formed only once `permit` returns, and soon after: whoever is paused finds its session closed.
     """
     connect.set_read_timeout(server, _START_SECONDS)
+    name_group(server, group_name)  # before anything that would disturb an earlier START
     clear_bootstrap(server)
     stop_applier(server)
     catching_up.remove_applied(server)  # a member whose channel runs is refused
     _forget_certified(server, bootstrap)
-    server.query("SET GLOBAL group_replication_group_name = %s", [group_name])
     server.query("SET GLOBAL group_replication_group_seeds = %s", [",".join(f"{host}:{_PORT}" for host in seeds)])
     command = (
         f"START GROUP_REPLICATION USER = {accounts.quote(login.user)}, PASSWORD = {accounts.quote(login.password)}"
@@ -173,9 +173,16 @@ def start(
             clear_bootstrap(server)
 
 
+def name_group(server: connect.Server, group_name: str) -> None:
+    """Set the name for the next START. Raises StatementFailed in a group, and while a START or STOP is on its way: an
+    agent that died may have sent one, and until it has ended nobody knows whether the member will be in a group."""
+    server.query("SET GLOBAL group_replication_group_name = %s", [group_name])
+
+
 def respell_address(server: connect.Server) -> None:
     """Before `start`, and only if no member counts a previous incarnation of this one: the group itself would only
-    recognise that by the same address (core/group_address.py)."""
+    recognise that by the same address (core/group_address.py). After `name_group`: the server lets the address change
+    during an earlier START, which goes on with the other one."""
     address, now = server.scalar("SELECT @@global.group_replication_local_address"), server.scalar("SELECT NOW(6)")
     server.query("SET GLOBAL group_replication_local_address = %s", [group_address.respell(address, now.microsecond)])
 

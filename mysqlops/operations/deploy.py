@@ -33,6 +33,7 @@ from mysqlops.planning import restore as restoring
 from mysqlops.planning import status, verdict
 
 _PROOF_SECONDS = 30.0
+_AWAITED_SECONDS = 10.0  # another command may just bring them back
 
 
 def objects(spec: ClusterSpec, in_use: render.InUse | None = None) -> list[Json]:
@@ -206,8 +207,10 @@ def _note_formed(session: Session, lease: Json) -> None:
 
 
 def await_healthy(session: Session, name: str) -> status.Status:
-    """Wait until the cluster is whole, whoever is fenced by a user; raises WaitTimeout with the state seen last."""
+    """Wait until the cluster is whole, whoever is fenced by a user; raises WaitTimeout with the state seen last, or
+    StepFailed once it waits for members that no pod brings back."""
     seen_online: set[str] = set()
+    patience = [waiting.Patience(session, _AWAITED_SECONDS)]
     fenced = ordered.fenced(orders.read(session.client, name))
 
     def look() -> status.Status | waiting.Pending:
@@ -218,12 +221,22 @@ def await_healthy(session: Session, name: str) -> status.Status:
                 session.progress.say(f"{member.name} is ONLINE as {member.role} on {member.node}")
         if status.is_whole(now, fenced):
             return now
+        if not now.awaited:
+            patience[0] = waiting.Patience(session, _AWAITED_SECONDS)
+        elif patience[0].is_over():
+            _refuse_to_wait(now)
         first = now.conditions[0]
         reasons = "; ".join(condition.message for condition in now.conditions)
         hint = f"{first.hint}; the members continue by themselves: mysqlops status {name} --watch"
         return waiting.Pending(f"{name} to be whole", reasons, first.message, hint)
 
     return waiting.until(session, look)
+
+
+def _refuse_to_wait(now: status.Status) -> None:
+    """Somebody lowered the replicas in an outage: no pod brings those back for whom the others wait."""
+    for reason in status.reasons_of(now, "no-primary"):
+        raise errors.StepFailed(reason.message, hint=f"{reason.hint}; then run the same command again")
 
 
 def prove(

@@ -203,7 +203,7 @@ def _name_group(session: Session, name: str, swap: Swap) -> Swap:
     left = swap.old if note.garbled else _as_noted(swap.old, note)
     now, changed, parent = swap.new, replace(swap, old=left), note.name or left.group
     wanted = group.Note(now.group, parent, members=now.members, outcasts=now.outcasts)
-    wanted = replace(wanted, shared=now.shared, elsewhere=now.elsewhere)
+    wanted = replace(wanted, shared=now.shared, elsewhere=now.elsewhere).counting(note.count() + 1)
     change = {names.ANNOTATION_GROUP: group.dump(wanted), names.ANNOTATION_RESTORING: timeline.dump(changed)}
     metadata = {"resourceVersion": lease["metadata"]["resourceVersion"], "annotations": change}
     with suppress(Conflict):

@@ -72,10 +72,13 @@ class Situation:
     tries: int = 0  # to copy, join or form since it was last in the group
     is_busy: bool = False  # with a previous action, which itself undoes what it has set
     since: float = 0.0  # when it first saw itself in its present group, in seconds of the agent's clock
+    known: group.Note = standing.UNKNOWN  # with which the Lease last recorded that group
 
     def foreign_because(self) -> str:
         """Why the group that it is in is not the cluster's; empty if it is."""
-        return standing.foreign_because(self.name, self.server, self.record, self.since) if self.server else ""
+        if self.server is None:
+            return ""
+        return standing.foreign_because(self.name, self.server, self.record, self.since, self.known)
 
     def blocked_because(self) -> str:
         """Why this member must accept no clients; empty if it may."""

@@ -41,7 +41,7 @@ def conditions(seen: Observed, members: Sequence[Member]) -> list[Condition]:
     found += [_expired(seen.name, pod, at) for pod, at in sorted(ordered.expired(annotations, seen.taken_at).items())]
     order = group.order_of(annotations, (seen.lease.get("spec") or {}).get("acquireTime") or "")
     if order is not None:
-        gone = ", ".join(sorted(order.members))
+        gone = ", ".join(sorted(order.members)) or "nobody"
         text = f"the members are ordered to continue without {gone}, and have formed no group yet"
         found.append(Condition(ORDER_OPEN, text, f"mysqlops recover {seen.name} --withdraw withdraws the order"))
     return found

@@ -37,6 +37,10 @@ class _Last:
         held = self.held or gtid.GtidSet()
         return held if self.shared is None else held.common(self.shared)
 
+    def apart(self) -> gtid.GtidSet:
+        """What it holds under numbers that stand for other transactions elsewhere."""
+        return (self.held or gtid.GtidSet()).subtract(self.counted())
+
 
 @dataclass(frozen=True)
 class Recovery:
@@ -52,15 +56,8 @@ def plan(seen: status.Observed, without: Collection[str] = ()) -> Recovery:
     """The members to give up: those that are missing, and those named in `without`, which may have diverged. Raises
     Refused if a group runs, nobody is in the way, nobody would be left, or those who are left have diverged."""
     now = verdict.judge(seen)
-    running = [member for member in now.members if member.state in view.IN_GROUP]
-    if running:
-        text = ", ".join(f"{member.name} {member.state}" for member in now.members)
-        raise Refused([Reason("group-runs", f"a group is running ({text}): there is nothing to recover")])
     note = group.note_of(status.annotations_of(seen.lease))
-    if note.garbled:
-        lease = names.group_lease(now.name)
-        hint = f"remove annotation {names.ANNOTATION_GROUP} of Lease {lease}: the copy on the Secret is used then"
-        raise Refused([Reason("note-unreadable", "what the Lease records of the last group cannot be read", hint)])
+    _check_outage(now, note)
     lasts = {pod: _last(seen, now, pod) for pod in sorted(_expected(note, now), key=names.ordinal_of)}
     if strangers := sorted(set(without) - set(lasts) - set(_others(seen, now, note))):
         text = f"--without {strangers[0]}: {now.name} has {', '.join(lasts)}"
@@ -72,16 +69,29 @@ def plan(seen: status.Observed, without: Collection[str] = ()) -> Recovery:
         lasts |= others
         missing = [pod for pod, last in lasts.items() if not last.is_outside or pod in without]
     staying = {pod: last.counted() for pod, last in lasts.items() if pod not in missing}
-    back = {} if staying else _back(seen, now, note)
+    able = [pod for pod in staying if not note.casts_out(pod, lasts[pod].server_uuid)]
+    back = {} if able else {pod: lasts[pod] for pod in staying} or _back(seen, now, note)
     staying = staying or {pod: last.counted() for pod, last in back.items()}
     if not staying:
         raise Refused([Reason("all-missing", "no member is left that could form the group", "kubectl get pods")])
-    if not missing:
+    if len(apart := {pod: own for pod, last in back.items() if (own := last.apart())}) > 1:
+        raise Refused(_shown_apart(now.name, apart))
+    if not missing and not back:
         raise Refused(_nobody_missing(now.name, staying, _beyond(others, _union(staying))))
     if _diverged(staying):
         raise Refused(_shown(now.name, staying))
     risks = tuple(_risk(pod, now, lasts[pod], _union(staying)) for pod in missing)
     return Recovery(risks, _uuids(back), frozenset(without))
+
+
+def _check_outage(now: status.Status, note: group.Note) -> None:
+    if any(member.state in view.IN_GROUP for member in now.members):
+        text = ", ".join(f"{member.name} {member.state}" for member in now.members)
+        raise Refused([Reason("group-runs", f"a group is running ({text}): there is nothing to recover")])
+    if note.garbled:
+        lease = names.group_lease(now.name)
+        hint = f"remove annotation {names.ANNOTATION_GROUP} of Lease {lease}: the copy on the Secret is used then"
+        raise Refused([Reason("note-unreadable", "what the Lease records of the last group cannot be read", hint)])
 
 
 def _beyond(others: dict[str, _Last], everything: gtid.GtidSet) -> dict[str, gtid.GtidSet]:
@@ -150,6 +160,13 @@ def _shown(name: str, sets: dict[str, gtid.GtidSet]) -> list[Reason]:
             Reason("diverged", f"only {pod} holds {only}" if only else f"{pod} holds nothing of its own", hint)
         )
     return found
+
+
+def _shown_apart(name: str, sets: dict[str, gtid.GtidSet]) -> list[Reason]:
+    """Members that have all barred themselves: by their numbers nobody can see whose transactions are the history."""
+    hint = f"choose whose transactions to give up: mysqlops recover {name} --without MEMBER"
+    text = "and under the same numbers another member may have other transactions"
+    return [Reason("diverged", f"{pod} holds {own}, {text}", hint) for pod, own in sets.items()]
 
 
 def _expected(note: group.Note, now: status.Status) -> dict[str, str]:

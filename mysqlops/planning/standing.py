@@ -5,26 +5,57 @@ long after another member did. The Lease records the incarnation that counts. A 
 in before its own is recorded there, and a member of another incarnation accepts no clients and leaves.
 
 `since` is when the member's agent first saw its present incarnation: a Lease that was read earlier says nothing about
-it (both in seconds of the agent's own clock).
+it (both in seconds of the agent's own clock). Nor does a Lease from the past: the API server's data may have been
+restored from a backup, or somebody has applied the object as a tool once stored it. `known` is the note with which it
+last recorded this incarnation: its count never falls.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from mysqlops.core import group, names, view
 from mysqlops.planning import departure
 
 GIVEN_UP = "a user ordered the others to continue without it (recover --accept-loss)"
+UNKNOWN = group.Note()
+_UNWATCHED_SECONDS = 10.0
 
 
-def foreign_because(pod: str, server: view.ServerView, record: view.GroupRecord | None, since: float) -> str:
+@dataclass(frozen=True)
+class Present:
+    """What a member's agent remembers of the group that its server is in. `known` is empty until a Lease records that
+    group which was read since it `watches`: after a pause, a server may show its group as it was, and its agent know
+    the Lease as it was. `at` is when it last looked."""
+
+    incarnation: str = ""
+    since: float = 0.0
+    known: group.Note = UNKNOWN
+    watches: float = 0.0
+    at: float = 0.0
+
+    def look(self, server: view.ServerView, at: float, record: view.GroupRecord | None) -> Present:
+        """After mysqld answered what it was asked at that time."""
+        own = group.incarnation(server.view_id) if server.state == view.ONLINE else ""
+        found = replace(self, at=at) if own == self.incarnation else Present(own, at, watches=at, at=at)
+        if at - self.at > _UNWATCHED_SECONDS:
+            found = replace(found, known=UNKNOWN, watches=at)
+        if record is None or record.read_at < found.watches or not is_noted(server, record):
+            return found
+        return found if _is_past(record, found.known) else replace(found, known=record.note)
+
+
+def foreign_because(
+    pod: str, server: view.ServerView, record: view.GroupRecord | None, since: float, known: group.Note = UNKNOWN
+) -> str:
     """Why the group that this member is in is not the cluster's; empty if it is."""
     if record is None or record.read_at < since or server.state != view.ONLINE or is_noted(server, record):
         return ""
     own, noted = group.incarnation(server.view_id), record.incarnation()
     if not own:
+        return ""
+    if noted and _is_past(record, known):
         return ""
     if noted:
         return f"another group was formed without it: the Lease records incarnation {noted}, and it is in {own}"
@@ -33,6 +64,11 @@ def foreign_because(pod: str, server: view.ServerView, record: view.GroupRecord 
     if is_here or record.held_for_seconds >= view.LEASE_SECONDS:  # whoever took it died before it formed a group
         return ""
     return f"{holder} took the Lease to form the group, and is not in this member's group"
+
+
+def _is_past(record: view.GroupRecord, known: group.Note) -> bool:
+    """Whether the Lease is as it was before: a group that was formed since counts more, as does whoever joined."""
+    return record.note.count() < known.count()
 
 
 def unsettled_because(pod: str, server: view.ServerView, record: view.GroupRecord | None, since: float) -> str:
@@ -69,22 +105,26 @@ def outcast_because(pod: str, server: view.ServerView, record: view.GroupRecord)
     return GIVEN_UP if pod in named and not is_back else ""
 
 
-def noted(pod: str, server: view.ServerView, record: view.GroupRecord, since: float) -> group.Note | None:
+def noted(
+    pod: str, server: view.ServerView, record: view.GroupRecord, since: float, known: group.Note = UNKNOWN
+) -> group.Note | None:
     """What the Lease must record of the group that this member leads; None if it does, or if another must record it.
 
     Only the primary with a majority may write it: no other member knows the whole view. A joining member stays in the
     record until it is seen in the group, because it may be in by now; but not one whose data is about to be deleted: it
     may not join (planning/departure.py). One that has left stays in the record until this member has executed all that
     was acknowledged while it was in the group: the only disk that holds it may be there (docs/adr/0026). A Lease that
-    was read before this group was seen proves nothing: it may describe another group, which counts. An open order of a
-    user ends here: a group runs.
+    was read before this group was seen proves nothing: it may describe another group, which counts. One from the past
+    is replaced by what is known, but for whoever notes that it joins. An open order of a user ends here: a group runs.
     """
     own = group.incarnation(server.view_id)
-    if server.role() != names.ROLE_PRIMARY or not own or foreign_because(pod, server, record, since):
+    if server.role() != names.ROLE_PRIMARY or not own or foreign_because(pod, server, record, since, known):
         return None
     if record.read_at < since and not is_noted(server, record):
         return None
     before = record.note
+    if _is_past(record, known):
+        before = replace(known, joining={**known.joining, **before.joining})
     inside = {member.pod: member.server_uuid for member in server.members}
     members = inside if _has_executed_all(server) else {**before.members, **inside}
     wanted = replace(
@@ -103,7 +143,7 @@ def noted(pod: str, server: view.ServerView, record: view.GroupRecord, since: fl
             if inside.get(name) != uuid and not departure.is_ordered(name, uuid, record)
         },
     )
-    return None if wanted == before and record.bootstrapped_by and record.order is None else wanted
+    return None if wanted == record.note and record.bootstrapped_by and record.order is None else wanted
 
 
 def _has_executed_all(server: view.ServerView) -> bool:
@@ -135,8 +175,5 @@ def joining(pod: str, server_uuid: str, note: group.Note, *, holds_data: bool) -
     """
     drops = note.outcasts.get(pod) == "" and not holds_data
     outcasts = {name: uuid for name, uuid in note.outcasts.items() if name != pod or not drops}
-    is_number = note.joins.isdecimal() and len(note.joins) < 18  # Python reads none of thousands of digits
-    joins = str(int(note.joins) + 1) if is_number else "1"
-    return replace(
-        note.with_outcasts(outcasts, note.elsewhere), joining={**note.joining, pod: server_uuid}, joins=joins
-    )
+    found = replace(note.with_outcasts(outcasts, note.elsewhere), joining={**note.joining, pod: server_uuid})
+    return found.counting(note.count() + 1)

@@ -246,6 +246,22 @@ class Faults:
     def _delete_lease(self, event: Event) -> None:
         self._delete("Lease", f"{self._world.name}-group")
 
+    def _old_lease(self, event: Event) -> None:
+        """The API server's data is restored from a backup, or somebody applies the Lease as a tool has stored it: it is
+        as it was so many seconds before."""
+        name = f"{self._world.name}-group"
+        saved = self._world.find("Lease", name)
+
+        def restore() -> None:
+            found = self._world.find("Lease", name)
+            if found is not None and saved is not None and not self._world.api_down:
+                self._world.say("the Lease of the group is as it was once")
+                version = found["metadata"]["resourceVersion"]
+                old = {**saved, "metadata": {**saved["metadata"], "resourceVersion": version}}
+                self._world.api.replace("Lease", old)
+
+        self._world.scheduler.after(event.figure, restore)
+
     def _delete_claim(self, event: Event) -> None:
         """The usual advice for a local volume of a dead node: delete the claim and the pod."""
         found = self._world.find("PersistentVolumeClaim", f"data-{self._world.name}-{event.who}")

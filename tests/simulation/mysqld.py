@@ -54,7 +54,8 @@ class Mysqld:
         self.starts += 1
         self.is_up, self.is_stopped, self.seat, self.version = True, False, None, version
         self.was_made_primary = self.is_cloning = self.applier_held = False
-        self.failed_at = ""
+        self.failed_at, self._begun = "", Operation()
+        self._begun.is_done = True
         self.replica.stop()  # skip_replica_start
         self.settings = Settings(self.my_cnf())
         self.reload_tls()
@@ -134,39 +135,47 @@ class Mysqld:
         writable = not values["super_read_only"] and not values["read_only"] and not values["offline_mode"]
         return bool(not self.is_frozen() and writable and not self.settings.shuts_clients_out())
 
+    def is_starting(self) -> bool:
+        """Whether a START GROUP_REPLICATION is on its way, whoever sent it."""
+        return not self._begun.is_done
+
     # --- statements that take their time
     def start_group_replication(self) -> Operation:
         operation = Operation()
         if self.seat is not None:
             operation.is_done, operation.trouble = True, "3093 The START GROUP_REPLICATION command failed: running"
             return operation
-        self.failed_at = ""
+        self.failed_at, self._begun = "", operation
         before = self.variables["super_read_only"], self.variables["read_only"]
         self.variables["super_read_only"] = self.variables["read_only"] = 1
-        self._later(self.random.uniform(0.3, 2.5), operation, lambda: self._start(operation, before, JOIN_SECONDS))
+        # Read at once: while a disk delays the rest, turning the variable off changes nothing.
+        forms = bool(self.variables["group_replication_bootstrap_group"])
+        self._later(
+            self.random.uniform(0.3, 2.5), operation, lambda: self._start(operation, before, JOIN_SECONDS, forms=forms)
+        )
         return operation
 
-    def _start(self, operation: Operation, before: tuple[Any, Any], left: float) -> str | None:
+    def _start(self, operation: Operation, before: tuple[Any, Any], left: float, *, forms: bool) -> str | None:
         """A START that fails leaves the server as writable as it was."""
         if self.seat is not None:
             return "3093 it runs already"
-        number, why, again = self._enter()
+        number, why, again = self._enter(forms=forms)
         if again is not None and left > 0:
             wait = min(left, again)
-            self._later(wait, operation, lambda: self._start(operation, before, left - wait))
+            self._later(wait, operation, lambda: self._start(operation, before, left - wait, forms=forms))
             return None
         if why:
             self.variables["super_read_only"], self.variables["read_only"] = before
         return f"{number} {why}" if why else ""
 
-    def _enter(self) -> tuple[int, str, float | None]:
+    def _enter(self, *, forms: bool) -> tuple[int, str, float | None]:
         """Which error, why, and after how many seconds it tries again."""
         if self.replica.runs():
             return 3092, "an asynchronous channel runs", None
         name = self.variables["group_replication_group_name"]
         if not name:
             return 3092, "the group name is empty", None
-        if self.variables["group_replication_bootstrap_group"]:
+        if forms:
             self.around.replication.form(self, name)
             return 0, "", None
         seeds = [host.partition(".")[0] for host in self.variables["group_replication_group_seeds"].split(",")]

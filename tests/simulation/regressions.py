@@ -212,6 +212,42 @@ CASES = (
         ),
     ),
     Case(
+        "lease-from-a-backup",  # each member took its own group for another one, barred itself, and left
+        "base",
+        3,
+        "not writable",
+        (Event(30.0, "old-lease", 0, 60.0), Event(35.0, "power-cut", 1, 10.0)),
+    ),
+    Case(
+        "lease-from-a-backup",  # the others were all that it knew by another name, and its only member formed a group
+        "down",
+        500,
+        "led without acknowledged writes",
+        (
+            Event(20.9, "lose-node", 2, 24.8),
+            Event(38.3, "lose-node", 0, 29.5),
+            Event(45.3, "break-mysqld", 1, 15.9),
+            Event(54.5, "power-cut", 1, 18.2),
+            Event(75.8, "old-lease", 0, 57.5),
+            Event(91.3, "verb", 0, 23.3, "recover"),
+        ),
+    ),
+    Case(
+        "applied-what-waits-for-one-scaled-away",  # `apply` waited 150 s, twice, for what only `scale` brings back
+        "file",
+        1200012,
+        "not writable",
+        (
+            Event(57.7, "trap-cli", 0, 4.1, "kill-during PATCH"),
+            Event(70.5, "partition", 1, 5.6),
+            Event(80.9, "kill-mysqld", 0, 4.1),
+            Event(87.4, "replicas", 2, 4.5),
+            Event(92.9, "trap-cli", 1, 9.5, "lose PATCH Lease"),
+            Event(104.5, "verb", 1, 4.9, "apply"),
+            Event(104.5, "verb", 1, 1.9, "apply"),
+        ),
+    ),
+    Case(
         "only-member-and-bad-image",  # waited for `upgrade --rollback`
         "all",
         100064,

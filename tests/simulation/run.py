@@ -157,15 +157,17 @@ class Run:
             return "start", 0  # as `status` says
         if rollout.read(stateful_set) is not None:
             return self._way_of_rollout()
-        return _open_order(notes, replicas) or self._way_out(replicas)
+        return self._told_to_scale() or _open_order(notes, replicas) or self._way_out(replicas)
 
     def _way_of_rollout(self) -> tuple[str, int]:
-        """As the last command says: forward if it went back and that failed too, a scale if it waits for a member that
-        somebody scaled away."""
-        hint = self.verbs.commands[-1].hint
-        if found := re.search(r"mysqlops scale \S+ --replicas ([1-5])", hint):
-            return "bring-back", int(found[1])
-        return "forward" if "--forward" in hint else "resume", 0
+        """As the last command says: forward if it went back and that failed too."""
+        return self._told_to_scale() or ("forward" if "--forward" in self.verbs.commands[-1].hint else "resume", 0)
+
+    def _told_to_scale(self) -> tuple[str, int] | None:
+        """As the last command says, if it waits for a member that somebody scaled away."""
+        hints = [one.hint for one in self.verbs.commands[-1:]]
+        found = re.search(r"mysqlops scale \S+ --replicas ([1-5])", "".join(hints))
+        return ("bring-back", int(found[1])) if found else None
 
     def _way_out(self, replicas: int) -> tuple[str, int] | None:
         """After a while without a group the user does something about whatever everybody waits for."""

@@ -130,7 +130,8 @@ class SimServer(connect.Server):
             self._model.settings.set(name, str(value))
             return []
         value = {"ON": 1, "OFF": 0}.get(value, value)
-        if name in _FIXED_IN_A_GROUP and self._model.seat is not None:
+        is_fixed = self._model.seat is not None or (name == _FIXED_IN_A_GROUP[0] and self._model.is_starting())
+        if name in _FIXED_IN_A_GROUP and is_fixed:
             raise errors.StatementFailed(f"{text} failed with MySQL error 3093: it is running", errno=3093)
         self._model.variables[name] = value
         # The one includes the other.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -33,7 +34,10 @@ def _failed() -> Operation:
     return failed
 
 
-def _slowly(server: Mysqld, start: Callable[[Mysqld], Operation]) -> Operation:
+def _slowly(server: Mysqld, start: Callable[[Mysqld], Operation], agent_dies: run.Run | None) -> Operation:
+    if agent_dies is not None:
+        kill = partial(agent_dies.faults._strike, Event(0.0, "kill-agent", 0))
+        agent_dies.world.scheduler.at(agent_dies.world.now() + 2.0, kill)
     draw, server.random = server.random, _Slow()  # type: ignore[assignment]
     try:
         return start(server)
@@ -41,10 +45,11 @@ def _slowly(server: Mysqld, start: Callable[[Mysqld], Operation]) -> Operation:
         server.random = draw
 
 
-def _world(monkeypatch: pytest.MonkeyPatch, then: str = "") -> run.Run:
+def _world(monkeypatch: pytest.MonkeyPatch, then: str = "", *, agent_dies: bool = False) -> run.Run:
     """mysql-0 fails to form the group four times, so that others go first; its fifth START takes more than a minute.
     Wherever it leads and lets no client in, an event commits all the time. With `then` its agent does not reach
-    the API server while it is in its group, and that fault strikes it after the first one."""
+    the API server while it is in its group, and that fault strikes it after the first one. `agent_dies` during that
+    START."""
     made = run.Run(_SEED, "base", [Event(_POWER_FAILS, "power-cut", 1, 4.0)])
     world, real, starts = made.world, Mysqld.start_group_replication, list[Mysqld]()
     faults = [Event(0.0, then, 0, 30.0), Event(0.0, "cut-agent-off", 0, 20.0)] if then else []
@@ -54,7 +59,7 @@ def _world(monkeypatch: pytest.MonkeyPatch, then: str = "") -> run.Run:
         if not is_forming or world.now() < _POWER_FAILS:
             return real(self)
         starts.append(self)
-        return _slowly(self, real) if len(starts) == 5 else _failed()
+        return _slowly(self, real, made if agent_dies else None) if len(starts) == 5 else _failed()
 
     def event() -> None:
         world.scheduler.at(world.now() + 0.05, event)
@@ -92,6 +97,16 @@ def test_so_it_does_if_it_ends_before_its_agent_has_seen_in_which_group_it_is(
 ) -> None:
     result = _world(monkeypatch, fault).go()
     assert result.faults.get(fault) == 1, "choose another seed"
+    assert result.violations == []
+    assert any("mysql-0: waiting: the group continued without it" in text for text in result.outside)
+
+
+def test_so_it_does_if_its_agent_dies_and_the_next_one_sees_it_outside_any_group(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its START goes on, and ends in a group that does not count: until then the mark must stay."""
+    result = _world(monkeypatch, "kill-mysqld", agent_dies=True).go()
+    assert (result.faults.get("kill-agent"), result.faults.get("kill-mysqld")) == (1, 1), "choose another seed"
     assert result.violations == []
     assert any("mysql-0: waiting: the group continued without it" in text for text in result.outside)
 

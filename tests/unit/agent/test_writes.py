@@ -18,6 +18,7 @@ from mysqlops.clock import SystemClock
 from mysqlops.core import group, names, routing, view
 from mysqlops.core.gtid import GtidSet
 from mysqlops.core.publication import Publication, dump, load
+from mysqlops.planning import standing
 
 ME = settings.Settings("mysql", "db", "mysql-0", "pod-0")
 LAST_VIEW = {"mysql-0": "u0", "mysql-1": "u1", "mysql-2": "u2"}
@@ -426,7 +427,7 @@ def news(clock: Time, *members: str, at: float) -> publisher.Observation:
     server = view.ServerView(
         "u0", "9.7.4", GtidSet(), state=view.ONLINE, view_id="7:3", members=(leader, *seen), writable=True
     )
-    return publisher.Observation(PRIMARY, server, at, 0.0)
+    return publisher.Observation(PRIMARY, server, at, standing.Present())
 
 
 def test_the_view_is_noted_only_if_it_was_seen_after_the_lease_was_read() -> None:

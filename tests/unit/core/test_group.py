@@ -510,3 +510,75 @@ def test_what_was_received_and_the_group_does_not_have_is_errant_too() -> None:
     action = outage(own, view.Peer("mysql-1", True, told, fresh=True), seen=record())
     assert isinstance(action, member_actions.Wait)
     assert f"{GROUP}:10-12" in action.why
+
+
+# --- a Lease from the past
+
+
+LATER = group.Note(incarnation="8", acquired="11:00", members=LAST_VIEW, joins="9", began_with=UP_TO_9)
+PAST = replace(LATER, incarnation="7", acquired="10:00", joins="6", began_with=f"{GROUP}:1-4")
+
+
+def _remembers(at: float = 10.0, **more: object) -> standing.Present:
+    """The agent of mysql-0, which has seen the Lease record its group."""
+    own = online("8", 0, 1, 2, primary=0, me=0)
+    first = standing.Present().look(own, 1.0, None)
+    return first.look(own, at, record(LATER, acquired="11:00", read_at=at - 0.5, **more))
+
+
+def _planned(own: view.ServerView, seen: view.GroupRecord, present: standing.Present) -> member_actions.Action:
+    name = f"mysql-{own.server_uuid[1:]}"
+    situation = membership.Situation(name, own, record=seen, since=present.since, known=present.known)
+    return membership.plan(situation)
+
+
+@pytest.mark.parametrize("me", [0, 1])
+def test_a_lease_that_was_restored_from_a_backup_is_no_other_group(me: int) -> None:
+    """All members would refuse clients, bar themselves for what they have written since, and leave."""
+    own = online("8", 0, 1, 2, primary=0, me=me)
+    restored = record(PAST, read_at=20.0)
+    assert isinstance(_planned(own, restored, _remembers()), member_actions.Serve)
+    corrected = standing.noted("mysql-0", online("8", 0, 1, 2, primary=0, me=0), restored, 1.0, _remembers().known)
+    assert corrected is not None
+    assert (corrected.incarnation, corrected.acquired, corrected.count()) == ("8", "10:00", 9)
+    assert isinstance(_planned(own, restored, standing.Present(since=1.0)), member_actions.BlockClients), "unseen"
+
+
+def test_another_group_that_was_formed_since_counts_more() -> None:
+    """Also one that an older agent formed: it does not count that, but whoever joins it does."""
+    own = online("8", 0, 1, 2, primary=0, me=0)
+    formed = group.forming(LATER, None, "mysql-1", "u1")
+    assert formed.count() == LATER.count() + 1
+    for joins in ("9", "10"):
+        other = record(replace(LATER, incarnation="9", acquired="12:00", joins=joins), acquired="12:00", read_at=20.0)
+        assert isinstance(_planned(own, other, _remembers()), member_actions.BlockClients)
+        assert standing.noted("mysql-0", own, other, 1.0, _remembers().known) is None
+
+
+def test_what_a_lease_from_the_past_has_forgotten_is_written_again() -> None:
+    """Also under which name the history goes on, who was given up, and who noted on the old Lease that it joins."""
+    known = replace(LATER, name="new", parent="old", outcasts={"mysql-3": "u3"}, joining={"mysql-4": "u4"})
+    past = replace(PAST, name="old", joins="7", joining={"mysql-5": "u5"}, outcasts={"mysql-6": "u6"})
+    own = replace(online("8", 0, 1, 2, primary=0, me=0), group_name="new")
+    corrected = standing.noted("mysql-0", own, record(past, read_at=20.0), 1.0, known)
+    assert corrected == replace(known, acquired="10:00", joining={"mysql-4": "u4", "mysql-5": "u5"})
+    early = record(replace(LATER, joins="7"), acquired="11:00", read_at=11.0)
+    assert _remembers().look(own, 11.5, early).known == LATER, "of the same group, and from its past"
+    assert standing.noted("mysql-0", own, early, 1.0, LATER) == replace(LATER, name="new")
+
+
+def test_who_was_frozen_remembers_nothing_of_the_lease() -> None:
+    """Its server shows the group as it was, and others may have formed one without it, on a note of an older copy."""
+    own, present = online("8", 0, 1, 2, primary=0, me=0), _remembers()
+    before = record(LATER, acquired="11:00", read_at=9.5)
+    assert present.look(own, 15.0, before).known == LATER
+    thawed = present.look(own, 80.0, before)
+    assert (thawed.known, thawed.since) == (standing.UNKNOWN, 1.0)
+    assert thawed.look(own, 80.25, before).known == standing.UNKNOWN
+    assert thawed.look(own, 82.0, record(LATER, acquired="11:00", read_at=81.0)).known == LATER
+    assert present.look(online("9", 0, primary=0, me=0), 11.0, before).known == standing.UNKNOWN, "another group"
+
+
+@pytest.mark.parametrize("joins", ["", "-1", "x", "9" * 5000])
+def test_a_count_that_anybody_wrote_is_none(joins: str) -> None:
+    assert group.Note(joins=joins).count() == 0

@@ -604,3 +604,18 @@ def test_a_deploy_does_not_wait_for_a_member_that_is_fenced() -> None:
         deploy.await_healthy(cluster.session(20.0), NAME)
     orders.write(cluster.session().client, NAME, fenced={"mysql-1": "suspect"})
     assert deploy.await_healthy(cluster.session(20.0), NAME).online == 3
+
+
+def test_a_deploy_does_not_wait_for_a_member_that_no_pod_brings_back() -> None:
+    """Somebody lowered the replicas in an outage: `apply`, whose file has more members, waited for the group first."""
+    cluster = Cluster(2)
+    for number in range(2):
+        cluster.facts[f"mysql-{number}"] |= {"role": "none", "state": "OFFLINE", "online": 0}
+    members = {f"mysql-{number}": f"u{number}" for number in range(3)}
+    note = {names.ANNOTATION_GROUP: group.dump(group.Note(members=members))}
+    cluster.session().client.patch("Lease", names.group_lease(NAME), {"metadata": {"annotations": note}})
+    began = cluster.clock.monotonic()
+    with pytest.raises(errors.StepFailed, match="it is not formed without mysql-2") as failed:
+        deploy.await_healthy(cluster.session(), NAME)
+    assert "mysqlops scale mysql --replicas 3 brings its pod back" in str(failed.value.hint)
+    assert cluster.clock.monotonic() - began < 60

@@ -12,8 +12,9 @@ import pytest
 from mysqlops.core import group, names, view
 from mysqlops.errors import Refused
 from mysqlops.operations import upgrade
-from mysqlops.planning import recovery, status, verdict
+from mysqlops.planning import member_actions, recovery, status, verdict
 from tests.unit.clusters import CLAIMS, GROUP, HEALTHY, NOW, pod
+from tests.unit.core import test_group as groups
 
 UP_TO_5, UP_TO_9 = f"{GROUP}:1-5", f"{GROUP}:1-9"
 LAST_VIEW = {"mysql-0": "u0", "mysql-1": "u1", "mysql-2": "u2"}
@@ -252,3 +253,52 @@ def test_a_claim_beyond_the_replicas_may_hold_it_too() -> None:
     kept = {"metadata": {"name": "data-mysql-4", "labels": {names.LABEL_KEPT: "true"}}}
     seen = replace(observed(outside(0), outside(1), silent(2)), claims={"data-mysql-3": claim, "data-mysql-4": kept})
     assert {risk.member for risk in risks(seen)} == {"mysql-2", "mysql-3"}
+
+
+# --- members that have all barred themselves: none of them forms a group, nor joins one
+
+BARRED = group.Note(members=LAST_VIEW, outcasts=LAST_VIEW, shared=dict.fromkeys(LAST_VIEW, UP_TO_5))
+
+
+def test_where_all_have_barred_themselves_a_user_chooses_whose_transactions_count() -> None:
+    seen = observed(outside(0, UP_TO_9), outside(1, UP_TO_9), outside(2), note=BARRED)
+    with pytest.raises(Refused) as refused:
+        recovery.plan(seen)
+    assert codes(refused) == ["diverged"] * 2
+    assert f"mysql-1 holds {GROUP}:6-9" in refused.value.reasons[1].message
+    found = recovery.plan(seen, ["mysql-1"])
+    assert (set(found.back), [risk.member for risk in found.risks]) == ({"mysql-0", "mysql-2"}, ["mysql-1"])
+    assert found.risks[0].only_there == f"{GROUP}:6-9", "nobody knows whether mysql-0 has the same ones"
+
+
+def test_who_is_chosen_forms_the_group_and_whoever_has_more_stays_out() -> None:
+    seen = observed(outside(0, UP_TO_9), outside(1, UP_TO_9), outside(2), note=BARRED)
+    order = recovery.order(seen, recovery.plan(seen, ["mysql-1"]), "another")
+    record = groups.record(BARRED, order=order)
+    pods = {0: UP_TO_9, 1: UP_TO_9, 2: UP_TO_5}
+
+    def planned(number: int) -> member_actions.Action:
+        others = [groups.peer(other, held) for other, held in pods.items() if other != number]
+        return groups.outage(groups.server(number, pods[number]), *others, seen=record)
+
+    assert [type(planned(number)) for number in pods] == [member_actions.FormGroup] + [member_actions.Wait] * 2
+    after = group.forming(BARRED, order, "mysql-0", "u0", UP_TO_9)
+    assert (after.name, after.outcasts, set(after.elsewhere)) == (
+        "another",
+        {"mysql-1": "u1"},
+        {"mysql-0", "mysql-2"},
+    )
+
+
+def test_an_only_member_that_has_barred_itself_is_taken_back() -> None:
+    note = group.Note(members={"mysql-0": "u0"}, outcasts={"mysql-0": "u0"}, shared={"mysql-0": UP_TO_5})
+    seen = observed(outside(0, UP_TO_9), note=note)
+    found = recovery.plan(seen)
+    assert (found.risks, found.back) == ((), {"mysql-0": "u0"})
+    text = {names.ANNOTATION_GIVEN_UP: group.dump(recovery.order(seen, found, "another"))}
+    order = group.order_of(text, "10:00")
+    assert order is not None
+    record = groups.record(note, order=order)
+    action = groups.outage(groups.server(0, UP_TO_9), seen=record, replicas=1)
+    assert isinstance(action, member_actions.FormGroup)
+    assert action.record.order == order
