@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from mysqlops.agent import unpack
 from mysqlops.version import __version__
 
 _ENTRY = "mysqlops.agent.__main__"
@@ -30,8 +31,7 @@ _MAIN = "import sys, mysqlops_agent as it\nit.enter()\nfrom mysqlops.agent.__mai
 # A package that steps aside for the real one, once that can be imported.
 _STUB = "import sys\ndel sys.modules[__name__]\nimport mysqlops_agent\nmysqlops_agent.enter()\n__import__(__name__)\n"
 _UNPACK = Path("mysqlops", "agent", "unpack.py").as_posix()
-_PROGRAM, _VERSION = "program.zip.z", "version"
-_LARGEST = 16 << 20  # bytes that a program from the cluster may unpack to
+_PROGRAM, _VERSION, _ZIPPED = "program.z", "version", "program.zip.z"
 _ROOT = Path(__file__).resolve().parents[2]
 _PACKAGED = _ROOT / "mysqlops" / "_agent" / "agent.pyz"
 _EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -72,21 +72,23 @@ def from_sources() -> Bundle:
     }
     version = _version(outside | {f"program/{path}": text for path, text in inside.items()})
     outside[_VERSION] = version.encode()
-    outside[_PROGRAM] = zlib.compress(_zipped(inside, zipfile.ZIP_STORED), 9)
-    return Bundle(_zipped(outside, zipfile.ZIP_DEFLATED), version)
+    outside[_PROGRAM] = _packed(inside)
+    return Bundle(_zipped(outside), version)
 
 
 def files(content: bytes) -> dict[str, bytes]:
     """What the program's modules are imported from."""
-    return _unzipped(zlib.decompressobj().decompress(_unzipped(content)[_PROGRAM], _LARGEST))
+    return unpack.files(_unzipped(content)[_PROGRAM])
 
 
 def lacks(content: bytes, path: str) -> bool:
-    """Whether this is a program without that module. Releases up to 2026-11 had their modules in the archive itself."""
+    """Whether this is a program without that module. Those of 2026-11 were a zip inside, before it no more than one."""
     try:
         outside = _unzipped(content)
+        if _ZIPPED in outside:
+            return path not in _unzipped(zlib.decompressobj().decompress(outside[_ZIPPED], unpack.LARGEST))
         return path not in (files(content) if _PROGRAM in outside else outside)
-    except (zipfile.BadZipFile, zlib.error):
+    except (zipfile.BadZipFile, zlib.error, ValueError):
         return False  # no program at all
 
 
@@ -97,13 +99,19 @@ def _version(files: Mapping[str, bytes]) -> str:
     return f"{__version__}-{digest.hexdigest()[:12]}"
 
 
-def _zipped(files: Mapping[str, bytes], method: int) -> bytes:
+def _packed(files: Mapping[str, bytes]) -> bytes:
+    """As agent/unpack.py reads it."""
+    head = "\n".join(f"{len(text)} {path}" for path, text in files.items())
+    return zlib.compress(head.encode() + b"\n\n" + b"".join(files.values()), 9)
+
+
+def _zipped(files: Mapping[str, bytes]) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for path, text in files.items():
             entry = zipfile.ZipInfo(path, _EPOCH)
             entry.create_system, entry.external_attr = _UNIX, _MODE << 16
-            archive.writestr(entry, text, method, compresslevel=9)
+            archive.writestr(entry, text, zipfile.ZIP_DEFLATED, compresslevel=9)
     return buffer.getvalue()
 
 

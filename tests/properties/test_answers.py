@@ -9,6 +9,7 @@ from typing import Any
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from mysqlops.core import typed
 from mysqlops.operations import doctor
 from mysqlops.planning.checks import answers
 from mysqlops.planning.checks.model import Answer
@@ -34,10 +35,11 @@ ANSWERS = st.one_of(
 
 @settings(max_examples=100)
 @example({"variables": {"max_connections": "9" * 5000}})
+@example({"my-cnf": "\ud800"})
 @example({"errors": [["9" * 5000, "x", 1, 10**18]]})
 @given(told=st.dictionaries(st.sampled_from(PARTS), ANSWERS))
 def test_every_check_judges_every_answer(told: dict[str, Any]) -> None:
-    found = answers.read(json.loads(json.dumps({**SANE, **told})))
+    found = answers.read(typed.json_of(json.dumps({**SANE, **told})))
     facts = replace(FACTS, answers={**FACTS.answers, "mysql-1": Answer(AT, AT + 1, found)})
     for check in CHECKS:
         for finding in check.findings(facts):
