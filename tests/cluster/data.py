@@ -72,11 +72,15 @@ def fill(namespace: Namespace, primary: str, mib: int) -> None:
         rows.sql(ledger.session(namespace), primary, *[batch] * TOGETHER)
 
 
-def commit_often(namespace: Namespace, primary: str, count: int) -> None:
-    """So many transactions, as fast as many sessions can."""
+def prepare_often(namespace: Namespace, primary: str) -> None:
+    """What `commit_often` needs, before the member goes that is to miss something: it may be back within seconds."""
     spin = "WHILE n > 0 DO INSERT INTO app.many VALUES (); SET n = n - 1; END WHILE"
     namespace.sql(primary, "CREATE TABLE app.many (id INT PRIMARY KEY AUTO_INCREMENT)")
     namespace.sql(primary, f"CREATE PROCEDURE IF NOT EXISTS app.spin (n INT) BEGIN {spin}; END")
+
+
+def commit_often(namespace: Namespace, primary: str, count: int) -> None:
+    """So many transactions, as fast as many sessions can."""
     for _ in range(-(-count // (_SESSIONS * _CALLS))):  # in pieces: other tests may want the same two cores
         namespace.kubectl("exec", primary, "-c", "agent", "--", "python3", "-c", _SPIN)
 

@@ -329,6 +329,7 @@ def test_a_member_whose_missing_transactions_are_purged_copies_a_donors_data(clu
 def test_an_empty_member_copies_a_replica_before_it_joins(cluster: Namespace) -> None:
     """It joins once: with Group Replication's own copy the members change thrice, and writes stop each time."""
     now = cluster.await_healthy()
+    data.prepare_often(cluster, now["primary"])
     data.commit_often(cluster, now["primary"], copying.COPIES_FROM)
     first, other = (one["name"] for one in now["members"] if one["role"] == "replica")
     done = cluster.mysqlops("member", "rebuild", "mysql", first, "--confirm", first)
@@ -346,6 +347,7 @@ def test_an_empty_member_copies_a_replica_before_it_joins(cluster: Namespace) ->
 def test_a_member_that_comes_back_catches_up_before_it_joins(cluster: Namespace) -> None:
     now = cluster.await_healthy()
     replica = cluster.replicas()[0]
+    data.prepare_often(cluster, now["primary"])
     cluster.kubectl("delete", "pod", replica, "--wait=false")
     eventually(lambda: len(cluster.replicas()) == 1, "it has left")
     data.commit_often(cluster, now["primary"], 10 * catching_up.AT_LEAST)
