@@ -76,10 +76,11 @@ class Obituary:
                 self._log.say(f"mysqld has ended; asked nobody: {wanted.why}")
                 return
             to = obituary.next_primary(last, self._fenced, cluster) if last is not None else ""
-            labelling = self._clock.start("label", lambda: self._hand_on_label(to, at + _LABEL_SECONDS))
+            labelling = self._clock.start("label", lambda: self._hand_on_label(to, at + _LABEL_SECONDS)) if to else None
             outcome = self._send(wanted, at)
             self._log.say(f"mysqld has ended; asked the group to remove it: {outcome}")
-            labelling.join(max(0.0, self._asking_until - self._clock.monotonic()))
+            if labelling is not None:
+                labelling.join(max(0.0, self._asking_until - self._clock.monotonic()))
         finally:
             self._asking_until = 0.0
 
@@ -110,14 +111,12 @@ class Obituary:
         """Beside the request, which must not wait for the API server. The next one's label first: kube-proxy must not
         find the Service empty (handover.py). Whoever is elected instead corrects the labels as it always does, and so
         does whoever carries it wrongly."""
-        labels = ((to, names.ROLE_PRIMARY), (self._pod.me.pod, names.ROLE_NONE)) if to else ()
         try:
-            for pod_name, role in labels:
+            for pod_name, role in ((to, names.ROLE_PRIMARY), (self._pod.me.pod, names.ROLE_NONE)):
                 if self._clock.monotonic() > until:
                     return
                 self._around.label(pod_name, role)
         except errors.KubeError as error:
             self._log.say(f"the label of the primary waits for the next one: {error}")
-            return
-        if to:
+        else:
             self._log.say(f"gave the label of the primary to {to}")

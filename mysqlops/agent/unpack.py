@@ -17,12 +17,12 @@ import zlib
 
 LARGEST = 16 << 20  # bytes that a program may unpack to
 FOLDER = "/run/bytecode"  # manifests/base/statefulset.yaml
-_PROGRAM, _VERSION = "program.z", "version"  # operations/bundle.py writes both
+PROGRAM, VERSION = "program.z", "version"  # operations/bundle.py writes both
 
 
 def enter(folder: str = FOLDER) -> None:
     """Put the program first on the path of modules, before agent.pyz."""
-    version = __loader__.get_data(os.path.join(__loader__.archive, _VERSION)).decode()  # type: ignore[name-defined]
+    version = __loader__.get_data(os.path.join(__loader__.archive, VERSION)).decode()  # type: ignore[name-defined]
     place = os.path.join(folder, version)
     if _is_own(place) or _unpack(folder, place):
         sys.pycache_prefix = os.path.join(place, "bytecode")
@@ -45,7 +45,7 @@ def files(program: bytes) -> dict[str, bytes]:
 
 
 def _files() -> dict[str, bytes]:
-    return files(__loader__.get_data(os.path.join(__loader__.archive, _PROGRAM)))  # type: ignore[name-defined]
+    return files(__loader__.get_data(os.path.join(__loader__.archive, PROGRAM)))  # type: ignore[name-defined]
 
 
 def _is_own(place: str) -> bool:

@@ -79,7 +79,12 @@ class ServerView:
         """The role that this member may serve in: none unless ONLINE with a majority."""
         if self.state != ONLINE or not self.has_majority():
             return "none"
-        return next((member.role for member in self.members if member.server_uuid == self.server_uuid), "none")
+        own = self.own()
+        return own.role if own is not None else "none"
+
+    def own(self) -> GroupMember | None:
+        """What its group shows of this member."""
+        return next((member for member in self.members if member.server_uuid == self.server_uuid), None)
 
     def successors(self) -> list[GroupMember]:
         """The other members that could become primary, the one with the least to apply first."""

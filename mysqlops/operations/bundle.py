@@ -31,7 +31,7 @@ _MAIN = "import sys, mysqlops_agent as it\nit.enter()\nfrom mysqlops.agent.__mai
 # A package that steps aside for the real one, once that can be imported.
 _STUB = "import sys\ndel sys.modules[__name__]\nimport mysqlops_agent\nmysqlops_agent.enter()\n__import__(__name__)\n"
 _UNPACK = Path("mysqlops", "agent", "unpack.py").as_posix()
-_PROGRAM, _VERSION, _ZIPPED = "program.z", "version", "program.zip.z"
+_ZIPPED = "program.zip.z"
 _ROOT = Path(__file__).resolve().parents[2]
 _PACKAGED = _ROOT / "mysqlops" / "_agent" / "agent.pyz"
 _EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -60,7 +60,7 @@ def build() -> Bundle:
     if not _PACKAGED.exists():
         return from_sources()
     content = _PACKAGED.read_bytes()
-    return Bundle(content, _unzipped(content)[_VERSION].decode())
+    return Bundle(content, _unzipped(content)[unpack.VERSION].decode())
 
 
 def from_sources() -> Bundle:
@@ -71,14 +71,14 @@ def from_sources() -> Bundle:
         **{f"{package}/__init__.py": _STUB.encode() for package in ("mysqlops", "pymysql")},
     }
     version = _version(outside | {f"program/{path}": text for path, text in inside.items()})
-    outside[_VERSION] = version.encode()
-    outside[_PROGRAM] = _packed(inside)
+    outside[unpack.VERSION] = version.encode()
+    outside[unpack.PROGRAM] = _packed(inside)
     return Bundle(_zipped(outside), version)
 
 
 def files(content: bytes) -> dict[str, bytes]:
     """What the program's modules are imported from."""
-    return unpack.files(_unzipped(content)[_PROGRAM])
+    return unpack.files(_unzipped(content)[unpack.PROGRAM])
 
 
 def lacks(content: bytes, path: str) -> bool:
@@ -87,7 +87,7 @@ def lacks(content: bytes, path: str) -> bool:
         outside = _unzipped(content)
         if _ZIPPED in outside:
             return path not in _unzipped(zlib.decompressobj().decompress(outside[_ZIPPED], unpack.LARGEST))
-        return path not in (files(content) if _PROGRAM in outside else outside)
+        return path not in (files(content) if unpack.PROGRAM in outside else outside)
     except (zipfile.BadZipFile, zlib.error, ValueError):
         return False  # no program at all
 

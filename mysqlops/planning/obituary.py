@@ -60,7 +60,7 @@ def plan(
         return Silence("its name leads to another pod, or nowhere")
     if last is None or seconds > LATEST_SECONDS:
         return Silence("it is unknown whether it was in a group")
-    own = next((member for member in last.members if member.server_uuid == last.server_uuid), None)
+    own = last.own()
     if own is None or own.state not in view.IN_GROUP:
         return Silence("it was in no group")
     if why := _why_nobody_decides(last):
@@ -73,7 +73,7 @@ def next_primary(last: view.ServerView, fenced: Collection[str], cluster: str) -
     """The pod of the member that the group elects once it has removed this one; empty if it elects none, or may elect
     one that is fenced. Of members with the same version and weight, it is the one with the lowest server_uuid (manual,
     Group Replication, Single-Primary Mode). A wrong guess moves a label twice, and makes no primary."""
-    own = next((member for member in last.members if member.server_uuid == last.server_uuid), None)
+    own = last.own()
     if own is None or own.role != names.ROLE_PRIMARY:
         return ""
     elected = min(last.successors(), key=lambda one: one.server_uuid, default=None)

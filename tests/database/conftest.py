@@ -12,7 +12,7 @@ import pytest
 from mysqlops.core import adoption
 from mysqlops.mysql import connect, group_replication
 from tests import images
-from tests.database import containers, files
+from tests.database import containers, copies, files
 from tests.database.adoption import Job, Old
 from tests.database.group import Group, Settings
 
@@ -92,6 +92,15 @@ def writable(database: Database) -> Iterator[Database]:
 def template(image: str) -> Iterator[containers.Template]:
     assert image
     with containers.Template() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def source(image: str) -> Iterator[copies.Copy]:
+    """What a backup's Job copies, and dumps as SQL."""
+    assert image
+    with copies.Copy() as made:
+        made.start(INITIALISE="yes", READ_ONLY="OFF").close()
         yield made
 
 

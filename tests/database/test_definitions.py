@@ -43,14 +43,6 @@ _KINDS = {
 }
 
 
-@pytest.fixture(scope="module")
-def source(image: str) -> Iterator[copies.Copy]:
-    assert image
-    with copies.Copy() as made:
-        made.start(INITIALISE="yes", READ_ONLY="OFF").close()
-        yield made
-
-
 def _run(server: connect.Server, database: str, charset: str, mode: str, statements: Sequence[bytes]) -> None:
     """As a client of that character set, which sends these bytes."""
     comparison.fix_session(server)

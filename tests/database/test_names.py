@@ -4,7 +4,7 @@ is refused by name. The very scripts of a backup's Job run here, on real servers
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import HealthCheck, Phase, example, given, settings
@@ -19,14 +19,6 @@ from tests.database.containers import eventually
 
 _ENDS = re.compile(";;|delimiter ", re.IGNORECASE)
 _STILL_THERE = ("information_schema", "performance_schema", "mysql", "sys", "mysqlops")
-
-
-@pytest.fixture(scope="module")
-def source(image: str) -> Iterator[copies.Copy]:
-    assert image
-    with copies.Copy() as made:
-        made.start(INITIALISE="yes", READ_ONLY="OFF").close()
-        yield made
 
 
 def _attempt(server: connect.Server, statement: str) -> bool:

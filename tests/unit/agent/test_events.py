@@ -198,13 +198,17 @@ def _failed_over_with_an_open_order(kube: _Api, clock: _Clock) -> events.Events:
     return found
 
 
+def _turn_for_two_minutes(found: events.Events, clock: _Clock) -> None:
+    for _ in range(25):
+        found.turn()
+        clock.seconds += 5
+
+
 def test_an_order_that_stays_open_does_not_crowd_out_a_failover_while_the_api_server_is_away() -> None:
     kube, clock = _Api(), _Clock()
     found = _failed_over_with_an_open_order(kube, clock)
     kube.trouble = errors.Unreachable("away")
-    for _ in range(25):
-        found.turn()
-        clock.seconds += 5
+    _turn_for_two_minutes(found, clock)
     kube.trouble = None
     found.turn()
     assert kube.reasons() == ["Failover", "OrderOpen"]
@@ -214,9 +218,7 @@ def test_an_api_server_that_refuses_is_asked_once_for_an_order_that_stays_open()
     kube, clock = _Api(), _Clock()
     found = _failed_over_with_an_open_order(kube, clock)
     kube.trouble = errors.Forbidden("an older release's Role")
-    for _ in range(25):
-        found.turn()
-        clock.seconds += 5
+    _turn_for_two_minutes(found, clock)
     assert kube.asked == 2  # the failover and the order
 
 

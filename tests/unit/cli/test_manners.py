@@ -132,7 +132,9 @@ def test_the_form_is_known_before_words_are_understood(words: str, form: str) ->
     assert form_of(words.split()) == form
 
 
-def test_options_stand_on_both_sides(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def accesses(monkeypatch: pytest.MonkeyPatch) -> list[Access]:
+    """As whom each command went to the API server, where it ended."""
     seen: list[Access] = []
 
     def client(access: Access, verb: str) -> Any:
@@ -140,6 +142,10 @@ def test_options_stand_on_both_sides(monkeypatch: pytest.MonkeyPatch) -> None:
         raise errors.ConfigError("enough")
 
     monkeypatch.setattr(context, "client", client)
+    return seen
+
+
+def test_options_stand_on_both_sides(accesses: list[Access], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MYSQLOPS_NAMESPACE", "variable")
     for words in (
         ["-n", "a", "--as", "bob", "--as-group", "x", "list"],
@@ -149,7 +155,7 @@ def test_options_stand_on_both_sides(monkeypatch: pytest.MonkeyPatch) -> None:
         ["list"],
     ):
         assert run(words) == 2
-    assert seen == [*[Access(namespace="a", user="bob", groups=("x",))] * 4, Access(namespace="variable")]
+    assert accesses == [*[Access(namespace="a", user="bob", groups=("x",))] * 4, Access(namespace="variable")]
 
 
 def test_a_group_needs_a_user() -> None:
@@ -256,13 +262,6 @@ def test_a_limit_below_a_second_is_shown_as_it_was_given() -> None:
         waiting.Patience(session, 21600.0).give_up(waiting.Pending("x"))
 
 
-def test_restore_acts_as_the_user_given_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: list[Access] = []
-
-    def client(access: Access, verb: str) -> Any:
-        seen.append(access)
-        raise errors.ConfigError("enough")
-
-    monkeypatch.setattr(context, "client", client)
+def test_restore_acts_as_the_user_given_before_it(accesses: list[Access]) -> None:
     assert run(["--as", "bob", "restore", "b", "--as", "copy"]) == 2
-    assert [access.user for access in seen] == ["bob"]
+    assert [access.user for access in accesses] == ["bob"]
