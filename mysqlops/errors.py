@@ -1,6 +1,6 @@
 """Every error that a user can meet, as one tree.
 
-    MysqlopsError                1   unexpected, or the base of the rest
+    MysqlopsError               70   unexpected, or the base of the rest
     ├ ConfigError                2   an option, file or value is wrong; nothing was changed
     ├ Refused(reasons)           3   doing it could lose data or cannot work; nothing was changed
     ├ OperationLocked            4   another command is changing the cluster; nothing was changed
@@ -8,7 +8,7 @@
     ├ StepFailed                 6   a step of the plan failed; run the same command again
     │ └ WriteRefused             6   a server answered a client's write with an error
     ├ KubeError                 10   the API server refused, or could not be reached
-    │ ├ Unreachable  ├ Forbidden  ├ NotFound  ├ Conflict  ├ PodExecFailed  └ PodBusy
+    │ ├ Unreachable  ├ Forbidden  ├ NotFound  ├ Invalid  ├ Conflict  ├ PodExecFailed (BadAnswer)  └ PodBusy
     ├ MysqlError                20   a MySQL server refused, or could not be reached
     │ ├ ConnectFailed  ├ AccessDenied  └ StatementFailed
     └ StorageError              30   a backup's repository refused, or could not be reached
@@ -35,7 +35,7 @@ EXIT_INTERRUPTED = 130
 class MysqlopsError(Exception):
     """The base of every error that is reported to the user in one sentence."""
 
-    exit_code = 1
+    exit_code = 70  # 1 is an answer of `diff`
     code = "error"
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
@@ -122,6 +122,12 @@ class NotFound(KubeError):
     code = "kubernetes-not-found"
 
 
+class Invalid(KubeError):
+    """The API server does not take the content of an object."""
+
+    code = "kubernetes-invalid"
+
+
 @dataclass(frozen=True)
 class FieldOwner:
     """A field manager, and a field that it owns."""
@@ -144,6 +150,13 @@ class PodExecFailed(KubeError):
     """A command inside a pod could not be run or failed."""
 
     code = "pod-exec"
+
+
+class BadAnswer(PodExecFailed):
+    """A member's agent answered in another form than this release expects; the message names the member, the program
+    and the field."""
+
+    code = "bad-answer"
 
 
 class PodBusy(KubeError):

@@ -12,5 +12,5 @@ printf '%s' "$MY_CNF" >/tmp/my.cnf
 # It writes logs and settings, and would offer to keep the password.
 export HOME=/tmp MYSQLSH_USER_CONFIG_HOME=/tmp/mysqlsh MYSQLSH_CREDENTIAL_STORE_HELPER='<disabled>'
 exec mysqlsh --passwords-from-stdin -- util check-for-server-upgrade \
-  "$user@$PRIMARY:3306?ssl-mode=VERIFY_CA&ssl-ca=%2Frun%2Fca%2Fca.crt" \
+  "$user@$PRIMARY:3306?ssl-mode=VERIFY_IDENTITY&ssl-ca=%2Frun%2Fca%2Fca.crt" \
   --target-version="$TARGET_VERSION" --config-path=/tmp/my.cnf --output-format=JSON <"$folder/password"

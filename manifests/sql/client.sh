@@ -11,7 +11,8 @@ exec 4>"$file"
 exec 3<"$file"
 rm -f "$file"
 how=$1
-export TERM="$2" MYSQL_HISTFILE=/dev/null
+# The user's home is on the member's volume: a login path or key bindings in it would decide what is run, and where.
+export TERM="$2" HOME=/ MYSQL_HISTFILE=/dev/null
 shift 2
 
 if [ "$how" = terminal ]; then

@@ -1,6 +1,6 @@
 """Start one program inside a pod: that of a container, or one that a command runs beside the agent.
 
-agent.pyz credentials | wait-for-database | run | wait [options] HOST[:PORT]… | …
+agent.pyz wait-for-database | run | wait [options] HOST[:PORT]… | …
 It imports little until the program has its place beside the agent (slots.py).
 """
 
@@ -18,7 +18,7 @@ from mysqlops.clock import SystemClock
 from mysqlops.version import __version__
 
 _CLOCK = SystemClock()
-_CONTAINERS = ("credentials", "wait-for-database", "run", "wait")
+_CONTAINERS = ("wait-for-database", "run", "wait")
 
 
 def _end(*_: object) -> None:

@@ -105,7 +105,7 @@ class Api:
         call = f"{method} {path.partition('?')[0]}"
         if status >= 300:
             raise kube_status.failure(call, status, text)
-        return kube_status.answer(call, text)
+        return _without_owners(kube_status.answer(call, text))
 
     def _send_again_if_closed(
         self, method: str, path: str, data: str | None, headers: Mapping[str, str]
@@ -150,6 +150,16 @@ class Api:
             return (self._account / "token").read_text().strip()
         except OSError as error:
             raise errors.Forbidden(f"no service account token: {error}") from error
+
+
+def _without_owners(found: Json) -> Json:
+    """Less managedFields, half of an object, which no agent reads. The API server keeps them in a PUT without them."""
+    items = found.get("items")
+    for one in (found, *(items if isinstance(items, list) else ())):
+        metadata = one.get("metadata") if isinstance(one, dict) else None
+        if isinstance(metadata, dict):
+            metadata.pop("managedFields", None)
+    return found
 
 
 def decoded(secret: Json) -> dict[str, str]:

@@ -7,33 +7,21 @@ the API server refuses the write if the Lease has changed since (compare-and-swa
 
 from __future__ import annotations
 
+import contextlib
 import math
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import replace
 from typing import Any
 
 from mysqlops import errors
-from mysqlops.agent import api, group_lease, settings, vault, watching
+from mysqlops.agent import api, beats, group_lease, settings, vault, watching
 from mysqlops.clock import Clock
 from mysqlops.core import group, histogram, instant, names, ordered, publication, routing, view
 from mysqlops.core.typed import Json
 from mysqlops.planning import departure, standing
 
-# A peer's publication counts only if its beat moved within this many seconds of our own clock: clocks of nodes differ,
-# and the last publication of a dead node's pod is never removed.
-FRESH_SECONDS = 25.0
 # By the nodes' clocks: good enough to try to join, which fails harmlessly, and for nothing else. Last words from the
 # future say nothing: a dead member's would count as alive until that future has come.
 SEEMS_ALIVE_SECONDS = 6.0
-
-
-@dataclass(frozen=True)
-class _Beat:
-    """The last beat of one agent, when it was seen to grow, and when somebody last looked (seconds of our clock)."""
-
-    number: int
-    grown_at: float = -math.inf
-    looked_at: float = -math.inf
 
 
 class ClusterApi:
@@ -49,7 +37,8 @@ class ClusterApi:
         self.label_seconds = 0.0
         self.label_times = histogram.Histogram()
         self._renewed: tuple[str | None, float] = (None, 0.0)
-        self._beats: dict[str, dict[tuple[str, str], _Beat]] = {}  # pod -> its agents
+        self._beats = beats.Beats(clock)
+        self._counted: int | None = None  # joins in the note that was last read; None while a copy may count more
 
     def look(self, *, cached: bool = True) -> view.Surroundings:
         """Raises KubeError. The Lease is read first: a decision based on this is void once the Lease has changed. A
@@ -69,8 +58,12 @@ class ClusterApi:
         return tuple(self._peer(name, pods[name]) for name in sorted(set(pods) - {self._me.pod}, key=names.ordinal_of))
 
     def record(self) -> view.GroupRecord:
-        """The Lease alone; raises KubeError."""
+        """The Lease alone, its note restored if it is from the past; raises KubeError."""
         asked_at = self._clock.monotonic()
+        seen = self._record(self._lease(), asked_at)
+        if self._counted is not None or seen.note.garbled:
+            return seen
+        self.note(seen.note, seen)
         return self._record(self._lease(), asked_at)
 
     def label(self, pod: str, role: str) -> None:
@@ -161,9 +154,10 @@ class ClusterApi:
         if lease is None or not self._write(lease, wanted, decided_on):
             raise errors.Conflict("the Lease has changed since the decision: looking again")
 
-    def note_joining(self, server_uuid: str, *, holds_data: bool) -> group.Note:
-        """Record that this member may be in the group from now on, before it joins; raises Refused for one that the
-        group continued without, Conflict if the Lease is being changed, or its data is about to be deleted."""
+    def note_joining(self, server_uuid: str, seen: view.GroupRecord, *, holds_data: bool) -> group.Note:
+        """Record that this member may be in the group from now on, right before it joins the one that was `seen`;
+        raises Refused for one that the group continued without, Conflict if the Lease is being changed, another group
+        counts by now, or its data is about to be deleted."""
         lease = self._lease()
         decided_on = self._record(lease)
         before = decided_on.note
@@ -175,6 +169,8 @@ class ClusterApi:
             raise errors.Conflict("what the Lease records of the group cannot be read: its primary corrects it")
         if decided_on.is_forming() and decided_on.order is None:
             raise errors.Conflict("the group is not recorded yet: looking again")
+        if (before.name, decided_on.incarnation()) != (seen.note.name, seen.incarnation()):
+            raise errors.Conflict("another group counts since it was decided to join: looking again")
         wanted = standing.joining(self._me.pod, server_uuid, before, holds_data=holds_data)
         annotations = lease["metadata"].setdefault("annotations", {})
         if not holds_data and (orders := ordered.obeyed(annotations, self._me.pod, server_uuid, self._clock.now())):
@@ -202,14 +198,15 @@ class ClusterApi:
 
     def keep_copy(self, seen: view.GroupRecord) -> bool:
         """Keep a copy of the note on a Secret: a cluster with data is not new just because its Lease was deleted. False
-        if the Secret is missing: secrets_watch.py reports that, and it does not count as an unreachable API server."""
+        if the Secret is missing, which secrets_watch.py reports, or was changed meanwhile: neither counts as an
+        unreachable API server."""
         wanted = {
             names.ANNOTATION_BOOTSTRAPPED: seen.bootstrapped_by or "",
             names.ANNOTATION_GROUP: group.dump(seen.note),
         }
         try:
             self._vault.note(wanted)
-        except errors.NotFound:
+        except (errors.NotFound, errors.Conflict):
             return False
         return True
 
@@ -237,7 +234,7 @@ class ClusterApi:
             rebuilding=ordered.rebuilding(annotations, self._clock.now()),
             leaving=ordered.leaving(annotations),
             acquired=acquired,
-            note=group.note_of(noted),
+            note=self._newest(group.note_of(noted)),
             order=group.order_of(annotations, acquired),
             version=lease["metadata"].get("resourceVersion", ""),
             is_rotating=ordered.is_rotating(annotations),
@@ -245,6 +242,25 @@ class ClusterApi:
             failure_detection=annotations.get(names.ANNOTATION_DETECTION, ""),
             read_at=asked_at,
         )
+
+    def _newest(self, note: group.Note) -> group.Note:
+        """The Lease's note, or the copy of a later one: then the Lease is as it was once, since a tool applied what it
+        had stored, and says too little of who is expected and who was given up. The copy is looked at when this agent
+        begins, and when the count has fallen, which no member of the cluster does. A note that cannot be read may be a
+        later one: its primary corrects it, or a user."""
+        if note.garbled:
+            return note
+        if self._counted is not None and note.count() >= self._counted:
+            self._counted = note.count()
+            return note
+        copied = group.Note()
+        with contextlib.suppress(errors.NotFound):
+            copied = group.note_of(self._vault.notes())
+        if not copied.is_later(note):
+            self._counted = note.count()
+            return note
+        self._counted = None
+        return replace(copied, joining={**copied.joining, **note.joining})
 
     def _held_for(self, renewed: str | None) -> float:
         """By the two nodes' clocks, or since this agent first saw that renewal, whichever is longer: the holder's clock
@@ -254,9 +270,11 @@ class ClusterApi:
         return max(self._seconds_since(renewed), self._clock.monotonic() - self._renewed[1])
 
     def _seconds_since(self, text: str | None) -> float:
+        """An unreadable moment counts as now: then only what this agent itself has seen counts."""
         if not text:
             return math.inf
-        return (self._clock.now() - datetime.fromisoformat(text)).total_seconds()
+        at = instant.read(text)
+        return (self._clock.now() - at).total_seconds() if at is not None else 0.0
 
     def _peer(self, name: str, pod: Json | None) -> view.Peer:
         if pod is None:
@@ -267,20 +285,4 @@ class ClusterApi:
         if published is None:
             return view.Peer(name, exists=True)
         seems_alive = abs(self._seconds_since(published.at)) < SEEMS_ALIVE_SECONDS
-        return view.Peer(name, True, published, self._is_fresh(name, published), seems_alive)
-
-    def _is_fresh(self, name: str, published: publication.Publication) -> bool:
-        """True if the beat of exactly this agent has grown recently. A first sight proves nothing: it may be a dead
-        member's last publication. Nor does a beat that grew while nobody looked for long, or an older publication that
-        reappears, because a second API server's cache may be stuck; nor does any node's clock."""
-        now, agents = self._clock.monotonic(), self._beats.setdefault(name, {})
-        identity = (published.pod_uid, published.started)
-        last = agents.get(identity, _Beat(published.beat))
-        # Older agents do not report when they started, and restart at one.
-        if published.beat > last.number or (not published.started and published.beat != last.number):
-            is_recent = now - last.looked_at < FRESH_SECONDS
-            last = _Beat(published.beat, now if is_recent else -math.inf)
-            agents = self._beats[name] = {}
-        agents[identity] = replace(last, looked_at=now)
-        is_older = bool(published.started) and published.beat < last.number  # it said more since
-        return not is_older and now - last.grown_at < FRESH_SECONDS
+        return view.Peer(name, True, published, self._beats.is_fresh(name, published), seems_alive)

@@ -4,6 +4,7 @@ that only ask are in questions.py."""
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 from collections.abc import Callable
 from dataclasses import asdict
@@ -220,6 +221,9 @@ def switchover(options: argparse.Namespace) -> None:
     while options.meter and not server.is_measured(options.meter) and _CLOCK.monotonic() < deadline:
         _CLOCK.sleep(0.05)
     around = cluster_api.ClusterApi(api.Api(me.namespace, settings.SERVICE_ACCOUNT), me, _CLOCK)
+    # Connects now: once the roles have changed, clients wait for the labels.
+    with contextlib.suppress(errors.KubeError):
+        around.record()
     done = handover.run(own, server, around, to, _CLOCK, transactions_seconds=options.transactions_seconds)
     print(json.dumps(asdict(done)))
 

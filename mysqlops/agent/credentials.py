@@ -125,15 +125,6 @@ def ask_for_reset(folder: Path) -> None:
     settings.write(folder / "of-before", "reset")
 
 
-def note_new_cluster(folder: Path, *, is_new: bool) -> None:
-    """Let prepare know whether a group was ever formed: in a new cluster, no server waits for another one."""
-    note = folder / "new-cluster"
-    if is_new:
-        settings.write(note, "")
-    else:
-        note.unlink(missing_ok=True)
-
-
 def read_login(folder: Path, user: str, key: str) -> connect.Login:
     """A member's login; over the network, it verifies the server with the cluster's CA."""
     return connect.Login(user, read(folder, key), str(settings.TLS / "ca.crt"))

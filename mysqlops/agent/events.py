@@ -8,7 +8,7 @@ import contextlib
 import itertools
 import math
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from functools import partial
 
 from mysqlops import errors
@@ -22,6 +22,7 @@ from mysqlops.planning.happenings import Happening
 _TURN_SECONDS = 5.0
 _LOOK_SECONDS = 120.0
 _RECENTLY_SECONDS = 60.0  # from the loss of a primary to the election of another
+_COMPARED = ("metadata", "status")  # the rest, such as a template of pods, would be kept for nothing
 _MOST = 20  # happenings that wait for the API server; the oldest are dropped
 
 
@@ -125,32 +126,13 @@ class Events:
     ) -> None:
         found = self._api.get(group, kind, name)
         before = self._objects.get(f"{kind}/{name}")
-        self._objects[f"{kind}/{name}"] = found
+        self._objects[f"{kind}/{name}"] = {part: found[part] for part in _COMPARED if part in found}
         if before is not None:
             self._add(of(before, found))
 
     def _post(self, name: str, one: Happening) -> None:
-        stateful_set = self._api.get("apps/v1", "statefulsets", self._me.cluster)["metadata"]
-        self._api.create("v1", "events", self._event(name, one, stateful_set))
+        me, stateful_set = self._me, self._api.get("apps/v1", "statefulsets", self._me.cluster)
+        owner = {"name": me.cluster, "namespace": me.namespace, "uid": stateful_set["metadata"]["uid"]}
+        by, at = happenings.Reporter("mysqlops.io/agent", me.pod), instant.text(self._clock.now())
+        self._api.create("v1", "events", happenings.event(one, owner, by, at, {"name": me.pod, "uid": me.pod_uid}))
         self._settled.append(name)
-
-    def _event(self, name: str, one: Happening, owner: Mapping[str, object]) -> Json:
-        at = instant.text(self._clock.now())
-        about = {"apiVersion": "apps/v1", "kind": "StatefulSet", "name": self._me.cluster, "uid": owner["uid"]}
-        if one.of_pod:
-            about = {"apiVersion": "v1", "kind": "Pod", "name": self._me.pod, "uid": self._me.pod_uid}
-        return {
-            "apiVersion": "v1",
-            "kind": "Event",
-            "metadata": {"name": name, "namespace": self._me.namespace},
-            "involvedObject": {**about, "namespace": self._me.namespace},
-            "reason": one.reason,
-            "message": one.message,
-            "type": one.kind,
-            "firstTimestamp": at,
-            "lastTimestamp": at,
-            "count": 1,
-            "source": {"component": "mysqlops", "host": self._me.pod},
-            "reportingComponent": "mysqlops.io/agent",
-            "reportingInstance": self._me.pod,
-        }

@@ -62,12 +62,12 @@ def run(
     transactions_seconds: int = member.HAND_OVER_SECONDS,
 ) -> Done:
     """Make `to` the primary. Raises MysqlError if that fails; the loop then restores the old label."""
-    with own.handing_over():
+    with own.handing_over(), server.blocker() as block_clients:
         started = clock.monotonic()
         changing = _change_roles(server, to, transactions_seconds, clock)
         seconds = clock.monotonic() - started
         with contextlib.suppress(errors.MysqlError):
-            server.block_clients()
+            block_clients()
         # Without the API server, the roles change anyway; the labels follow when it is back.
         with contextlib.suppress(errors.KubeError):
             around.label(to.pod, names.ROLE_PRIMARY)

@@ -12,6 +12,7 @@ from functools import partial
 
 from mysqlops import errors
 from mysqlops.agent import (
+    acting,
     catching_up,
     cluster_api,
     handover,
@@ -22,13 +23,14 @@ from mysqlops.agent import (
     obituary,
     pod,
     publisher,
+    remembered,
     secrets_watch,
     starting,
     telling,
 )
 from mysqlops.clock import Clock
 from mysqlops.core import instant, names, publication, routing, secret_map, view, volume
-from mysqlops.planning import failing_applier, member_actions, membership, stale_clients, standing, torn_relay_log
+from mysqlops.planning import failing_applier, member_actions, membership, stale_clients, torn_relay_log
 from mysqlops.version import __version__
 
 TURN_SECONDS = 0.25
@@ -62,16 +64,9 @@ class Loop:
         self._background = member.Background(clock)
         self._stop = clock.signal()
         self._start_failures, self._start_pause_until, self._tried = 0, 0.0, ""
-        self._plain: dict[type[member_actions.Action], Callable[[], None]] = {
-            member_actions.ClearBootstrap: server.clear_bootstrap,
-            member_actions.Leave: server.leave,
-            member_actions.BlockClients: server.block_clients,
-            member_actions.RefuseWrites: server.refuse_writes,
-            member_actions.AcceptClients: server.accept_clients,
-            member_actions.DropReceived: lambda: server.drop_received(self._torn.at),
-        }
+        self._acting = acting.Acting(server, clock)
         self._clients = stale_clients.Memory()
-        self._present = standing.Present()
+        self._remembered = remembered.Remembered(own, clock)
         self._denied = ("", 0.0)  # why, and until when no login is tried
         self._torn, self._failing = torn_relay_log.Memory(), failing_applier.Memory()
         self._strays_since: float | None = None
@@ -81,6 +76,7 @@ class Loop:
         """Turn until stop() is called, then leave the group cleanly."""
         self._log.say(f"agent {__version__} of {self._me.pod} in {self._me.namespace}")
         self._pod.hold_back()
+        self._remembered.load()
         self._publisher.start()
         self._obituary.start()
         while not self._stop.is_set():
@@ -107,6 +103,7 @@ class Loop:
         self._log.say_if_new("action", telling.sentence(action))
         self._note_donor(action, at)
         self.catching.look(action)
+        self._acting.look(action, at)
         if not situation.is_busy and not (catching.source and isinstance(action, member_actions.CatchUp)):
             self._act(action, situation)
         seen = self._describe(situation, action, publication.UNKNOWN if trouble else view.DOWN)
@@ -116,7 +113,8 @@ class Loop:
         if not self._pod.is_handing_over(self._clock):
             wants_look = server is not None and (server.state != view.ONLINE or bool(situation.blocked_because()))
             replicas, lost = telling.replicas(server), telling.lost_primaries(server)
-            self._publisher.offer(publisher.Observation(seen, server, at, self._present, replicas, lost, wants_look))
+            present = self._remembered.present
+            self._publisher.offer(publisher.Observation(seen, server, at, present, replicas, lost, wants_look))
 
     def _observe(self) -> tuple[view.ServerView | None, str]:
         if self._clock.monotonic() < self._denied[1]:
@@ -137,7 +135,7 @@ class Loop:
             return
         self._obituary.saw(server, at, self._publisher.record)
         self._heartbeats.saw(server, at, self._publisher.record)
-        self._present = self._present.look(server, at, self._publisher.record)
+        self._remembered.look(server, at, self._publisher.record)
 
     def _remember(self, server: view.ServerView | None, at: float) -> None:
         self._torn = torn_relay_log.look(self._torn, server)
@@ -170,8 +168,8 @@ class Loop:
             strays_since=self._strays_since,
             donorless_since=self._donorless_since,
             tries=self._start_failures,
-            since=self._present.since,
-            known=self._present.known,
+            since=self._remembered.present.since,
+            known=self._remembered.present.known,
             is_busy=self._is_busy(),
         )
 
@@ -201,13 +199,11 @@ class Loop:
                 self._start(telling.STARTS[type(action)], partial(self.catching.act, action))
             case _ if isinstance(action, member_actions.Start):
                 self._start(telling.STARTS[type(action)], partial(self._starting.run, action, situation, server))
-            case member_actions.HandOver():
-                self._background.run("hand over", lambda: self._member.hand_over(action.to.server_uuid))
             case member_actions.Serve():
                 self._start_failures, self._start_pause_until = 0, 0.0
             case member_actions.StayOut() | member_actions.NoteOrigin():
                 self._background.run(telling.DOING[type(action)], partial(self._starting.note, action, server))
-            case _ if plain := self._plain.get(type(action)):
+            case _ if plain := self._acting.of(action, self._torn.at):
                 self._background.run(telling.DOING[type(action)], plain)
 
     def _start(self, name: str, action: Callable[[], None]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from mysqlops import errors
 from mysqlops.agent import pod, rotation
@@ -15,6 +15,10 @@ from mysqlops.planning import newcomer, obituary, standing
 # After this time, open transactions are rolled back: an idle one would block a stopping pod without end.
 HAND_OVER_SECONDS = 10
 _ASK_SECONDS = 1.0
+
+
+def _at_once() -> None:
+    """The permit of what is done as soon as it is asked for."""
 
 
 class Member:
@@ -35,16 +39,26 @@ class Member:
             self._drop()
             return None
 
-    def form(self, group_name: str, permit: Callable[[], None] = lambda: None) -> None:
+    def form(self, group_name: str, permit: Callable[[], None] = _at_once) -> None:
         """Form a group of one under this name (empty: the Secret's); it refuses clients until accept_clients. `permit`
         is asked once everything else is done, which may take as long as the disk likes."""
-        self._start([self._me.host(self._me.ordinal)], group_name, permit)
+        rotation.admit(self._pod)
+        self._start([self._me.host(self._me.ordinal)], group_name, permit, bootstrap=True)
 
-    def join(self, seeds: Sequence[str], group_name: str, ask: Sequence[str] = ()) -> None:
+    def join(
+        self,
+        seeds: Sequence[str],
+        group_name: str,
+        ask: Sequence[str] = (),
+        permit: Callable[[], None] = _at_once,
+    ) -> None:
         """Join the group of this name (empty: the Secret's) through these pods, as a member that is new to it if those
-        to ask say so. Raises StepFailed while one of them counts this member's previous incarnation."""
+        to ask say so; `permit` as for `form`. Raises StepFailed while one of them counts this member's previous
+        incarnation."""
+        is_unknown = self._is_unknown(ask, group_name or self._pod.group_name())
         hosts = [self._me.host(names.ordinal_of(pod)) for pod in seeds if pod != self._me.pod]
-        self._start(hosts, group_name, ask=ask)
+        rotation.admit(self._pod, hosts)
+        self._start(hosts, group_name, permit, is_unknown=is_unknown)
 
     def _is_unknown(self, ask: Sequence[str], group_name: str) -> bool:
         with self.connect() as server:
@@ -70,13 +84,15 @@ class Member:
         with self.connect() as server:
             group_replication.clear_bootstrap(server)
 
-    def copy(self, donor: str) -> None:
-        """Clone a donor's data; mysqld then stops, and kubelet restarts it. Raises StepFailed."""
+    def copy(self, donor: str, permit: Callable[[], None] = _at_once) -> None:
+        """Clone a donor's data, once `permit` returns; mysqld then stops, and kubelet restarts it. Raises
+        StepFailed."""
         login = self._pod.login(names.USER_REPLICATION, names.KEY_REPLICATION_PASSWORD)
         with self.connect() as server:
             group_replication.soon_or_never(server)
             if held := group_replication.observe(server).known():
                 raise errors.StepFailed(f"it holds {held} by now, and is not replaced by a copy")
+            permit()
             # The plugin requires it (error 1290); read_only stays on, so that only administrators could write.
             server.query("SET GLOBAL super_read_only = OFF")
             try:
@@ -89,13 +105,33 @@ class Member:
         """True if something listens on another member's database port."""
         return self._pod.reaches(self._me.host(names.ordinal_of(pod)))
 
-    def leave(self) -> None:
+    def leave(self, permit: Callable[[], None] = _at_once) -> None:
         with self.connect() as server:
+            group_replication.soon_or_never(server)
+            permit()
             group_replication.stop(server)
 
     def block_clients(self) -> None:
         with self.connect() as server:
             group_replication.block_clients(server)
+
+    @contextlib.contextmanager
+    def blocker(self) -> Iterator[Callable[[], None]]:
+        """What blocks clients, on a connection that is opened now: once the roles have changed, clients wait for it."""
+        with contextlib.ExitStack() as opened:
+            ready: connect.Server | None = None
+            with contextlib.suppress(errors.MysqlError):
+                ready = opened.enter_context(self.connect())
+
+            def block() -> None:
+                try:
+                    if ready is not None:
+                        return group_replication.block_clients(ready)
+                except errors.ConnectFailed:  # it was lost meanwhile
+                    pass
+                self.block_clients()
+
+            yield block
 
     def drop_expired(self, user: str, record: view.GroupRecord | None) -> bool:
         """Where the group is one that `record` notes: on its primary."""
@@ -117,8 +153,10 @@ class Member:
         with self.connect() as server:
             return sessions.close_clients(server)
 
-    def accept_clients(self) -> None:
+    def accept_clients(self, permit: Callable[[], None] = _at_once) -> None:
         with self.connect() as server:
+            group_replication.soon_or_never(server)
+            permit()
             group_replication.accept_clients(server)
 
     def drop_received(self, unreadable_at: str) -> None:
@@ -129,10 +167,18 @@ class Member:
                 raise errors.StepFailed("the applier has been started again since: looking again")
             group_replication.drop_received(server)
 
-    def hand_over(self, successor_uuid: str, *, transactions_seconds: int = HAND_OVER_SECONDS) -> None:
+    def hand_over(
+        self,
+        successor_uuid: str,
+        *,
+        transactions_seconds: int = HAND_OVER_SECONDS,
+        permit: Callable[[], None] = _at_once,
+    ) -> None:
         """Returns when the other member is primary; raises StatementFailed if that failed."""
         try:
             with self.connect() as server:
+                group_replication.soon_or_never(server)
+                permit()
                 group_replication.set_as_primary(server, successor_uuid, transactions_seconds=transactions_seconds)
         except errors.ConnectFailed as error:
             # Once started, it cannot be cancelled: KILL has no effect (MySQL 9.7.4).
@@ -163,13 +209,13 @@ class Member:
         self,
         seeds: list[str],
         group_name: str,
-        permit: Callable[[], None] | None = None,
-        ask: Sequence[str] = (),
+        permit: Callable[[], None],
+        *,
+        bootstrap: bool = False,
+        is_unknown: bool = False,
     ) -> None:
         group_name = group_name or self._pod.group_name()
-        is_unknown = permit is None and self._is_unknown(ask, group_name)
         login = self._pod.login(names.USER_REPLICATION, names.KEY_REPLICATION_PASSWORD)
-        rotation.admit(self._pod, seeds if permit is None else ())
         with self.connect() as server:
             self.provide_zones(server)
             if is_unknown:
@@ -180,8 +226,8 @@ class Member:
                 login,
                 group_name=group_name,
                 seeds=seeds,
-                bootstrap=permit is not None,
-                permit=permit or (lambda: None),
+                bootstrap=bootstrap,
+                permit=permit,
             )
 
     def provide_zones(self, server: connect.Server) -> None:

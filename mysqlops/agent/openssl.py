@@ -5,20 +5,20 @@ A CA's key only passes through pipes: other containers may see the folder for te
 
 from __future__ import annotations
 
-import secrets
-import ssl
+import os
 import subprocess
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
-from textwrap import dedent
 
 from mysqlops import errors
 from mysqlops.agent.tls_check import CA, CERTIFICATE, KEY
-from mysqlops.core import names
+from mysqlops.core import names, typed
 
 _CA_DAYS, CERTIFICATE_DAYS = 3650, 397
 _SECONDS = 30
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _CURVE = ("ec_paramgen_curve:prime256v1",)
 Files = dict[str, str]
 
@@ -27,18 +27,10 @@ def make_ca(work: Path) -> Files:
     """A new CA: its certificate and its key. Its name is its own: beside an older one of the same name, openssl might
     look for a certificate's signer in the wrong one."""
     (work / "ca.cnf").write_text(
-        dedent(f"""\
-            [req]
-            distinguished_name = name
-            prompt = no
-            x509_extensions = extensions
-            [name]
-            CN = mysqlops CA {secrets.token_hex(4)}
-            [extensions]
-            basicConstraints = critical, CA:TRUE
-            keyUsage = critical, keyCertSign, cRLSign
-            subjectKeyIdentifier = hash
-            """)
+        "[req]\ndistinguished_name = name\nprompt = no\nx509_extensions = extensions\n"
+        f"[name]\nCN = mysqlops CA {os.urandom(4).hex()}\n"
+        "[extensions]\nbasicConstraints = critical, CA:TRUE\nkeyUsage = critical, keyCertSign, cRLSign\n"
+        "subjectKeyIdentifier = hash\n"
     )
     key = _openssl("genpkey", "-algorithm", "EC", "-pkeyopt", *_CURVE)
     words = ("-x509", "-config", "ca.cnf", "-key", "/dev/stdin", "-days", str(_CA_DAYS))
@@ -63,12 +55,8 @@ def make_certificate(
     (work / CA).write_text(ca)
     (work / "tls.cnf").write_text("[req]\ndistinguished_name = name\nprompt = no\n[name]\nCN = mysqlops member\n")
     (work / "tls.ext").write_text(
-        dedent(f"""\
-            basicConstraints = critical, CA:FALSE
-            keyUsage = critical, digitalSignature
-            extendedKeyUsage = serverAuth, clientAuth
-            subjectAltName = {alternatives}
-            """)
+        "basicConstraints = critical, CA:FALSE\nkeyUsage = critical, digitalSignature\n"
+        f"extendedKeyUsage = serverAuth, clientAuth\nsubjectAltName = {alternatives}\n"
     )
     days = min(days, days_left(ca))
     if days < 1:
@@ -81,10 +69,21 @@ def make_certificate(
     return {CERTIFICATE: (work / CERTIFICATE).read_text(), KEY: (work / KEY).read_text()}
 
 
+@lru_cache(maxsize=8)  # an agent looks at each of its own several times a minute
 def ends(certificate: str) -> datetime:
     """When the first certificate of a bundle expires; raises StepFailed if it is not a certificate."""
-    printed = _openssl("x509", "-noout", "-enddate", text=certificate)
-    return datetime.fromtimestamp(ssl.cert_time_to_seconds(printed.strip().partition("=")[2]), UTC)
+    return _moment(_openssl("x509", "-noout", "-enddate", text=certificate))
+
+
+def _moment(printed: str) -> datetime:
+    """strptime, which `ssl` has for this, would bring a calendar and the names of all languages."""
+    try:
+        month, day, time, year, zone = printed.strip().removeprefix("notAfter=").split()
+        if zone == "GMT":
+            return datetime.fromisoformat(f"{year}-{_MONTHS.index(month) + 1:02}-{day:0>2}T{time}+00:00")
+    except ValueError:
+        pass
+    raise errors.StepFailed(f"openssl x509 printed no end of a certificate: {typed.visible(printed.strip()[:100])}")
 
 
 def days_left(certificate: str) -> int:

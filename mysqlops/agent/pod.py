@@ -30,6 +30,7 @@ class Pod:
         # In RUN, mysqld's container could write them too, or leave something that blocks whoever reads it.
         self._mark, self._counted = settings.CREDENTIALS / "handing-over", settings.CREDENTIALS / "switchovers"
         self._growth, self._times = settings.CREDENTIALS / "growth", settings.CREDENTIALS / "switchover-times"
+        self._standing = settings.CREDENTIALS / "standing"
 
     def server(self) -> connect.Server:
         """Connect to mysqld with the agent's account by the administrative interface: connections through the socket
@@ -239,6 +240,17 @@ class Pod:
         with contextlib.suppress(OSError, ValueError):
             return {"seconds_left": int(self._growth.read_text()[:20])}
         return {}
+
+    def note_standing(self, text: str) -> None:
+        """Keep that for `standing`, which the next run of the agent reads if this one ends and the pod does not. What
+        cannot be kept is unknown to it."""
+        with contextlib.suppress(OSError):
+            settings.write(self._standing, text)
+
+    def standing(self) -> str | None:
+        with contextlib.suppress(OSError, ValueError):
+            return self._standing.read_text()
+        return None
 
     def resident_bytes(self) -> int:
         """Resident bytes of this process, 0 if unknown."""

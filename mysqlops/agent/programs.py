@@ -47,20 +47,21 @@ def _wait_for_dns(me: settings.Settings) -> None:
         try:
             found = pod.addresses(me.host(me.ordinal))
             if found & own:
-                print(f"credentials: {me.host(me.ordinal)} is {', '.join(sorted(found))}", flush=True)
+                print(f"wait-for-database: {me.host(me.ordinal)} is {', '.join(sorted(found))}", flush=True)
                 return
             trouble = f"is still {', '.join(sorted(found))}, this pod is {', '.join(sorted(own))}"
         except OSError as error:
             trouble = str(error)
         if trouble != printed:
             printed = trouble
-            print(f"credentials: {me.host(me.ordinal)} {trouble}", flush=True)
+            print(f"wait-for-database: {me.host(me.ordinal)} {trouble}", flush=True)
         _CLOCK.sleep(0.2)
 
 
-def make_credentials() -> None:
-    """Read the Secrets, then wait for the pod's name, which most often leads here by then: as a container of its own
-    that cost each start a second or two."""
+def make_ready() -> None:
+    """Before the server starts: read the Secrets, wait for the pod's name, which most often leads here by then, and, in
+    a member that is added to a group, for another one's port. Each container of its own would cost every start, and
+    an outage, a second or two: kubelet sees an end within a second, and takes half of one for the next start."""
     me = settings.read()
     client = api.Api(me.namespace, settings.SERVICE_ACCOUNT)
     notes = _await_filling(client, me)
@@ -71,22 +72,25 @@ def make_credentials() -> None:
     credentials.write(settings.CREDENTIALS, credentials.of_agent(values, has_exporter=has_exporter))
     exporter.Exporter(own).write()
     credentials.write_statements(settings.STATEMENTS, values)
-    credentials.note_new_cluster(settings.STATEMENTS, is_new=not why_not_new)
     if timeline.is_going_back(notes):
         credentials.ask_for_reset(settings.STATEMENTS)
     certificates.Certificates(client, me).ensure(_CLOCK, is_new=not why_not_new)
     with contextlib.suppress(errors.Conflict):  # another member does the same
         vault.Vault(client, me.cluster).complete_application(certificates.ca())
-    print(f"credentials: read from the Secrets of {me.cluster}", flush=True)
+    print(f"wait-for-database: the Secrets of {me.cluster} are read", flush=True)
     _wait_for_dns(me)
+    _wait_for_port(me, notes)
 
 
 def _why_not_new(notes: Mapping[str, str]) -> str:
     """Why the cluster has passwords already. Data that a restore has just put onto the volume accepts new ones."""
     if notes.get(names.ANNOTATION_BOOTSTRAPPED):
         return f"the cluster was formed before ({notes[names.ANNOTATION_BOOTSTRAPPED]})"
-    has_data = (settings.VOLUME / "data").exists() and not (settings.VOLUME / "restored").exists()
-    return "this member's volume holds data" if has_data else ""
+    return "this member's volume holds data" if _has_data() and not (settings.VOLUME / "restored").exists() else ""
+
+
+def _has_data() -> bool:
+    return (settings.VOLUME / "data").exists()
 
 
 def _await_filling(client: api.Api, me: settings.Settings) -> dict[str, str]:
@@ -100,24 +104,20 @@ def _await_filling(client: api.Api, me: settings.Settings) -> dict[str, str]:
         if backup != printed:
             until = typed.visible(backup)
             print(
-                f"credentials: waiting until {until} is on the volume: mysqlops restore --member {me.pod}", flush=True
+                f"wait-for-database: waiting until {until} is on the volume: mysqlops restore --member {me.pod}",
+                flush=True,
             )
         printed = backup
         _CLOCK.sleep(1.0)
 
 
-def wait_for_database() -> None:
+def _wait_for_port(me: settings.Settings, notes: Mapping[str, str]) -> None:
     """A new member of ordinal > 0 waits for a peer's port, unless the cluster itself is new: then all servers start at
     once. A member with data never waits, or a full outage would deadlock."""
-    me = settings.read()
-    if me.ordinal == 0:
-        print("wait-for-database: member 0 does not wait", flush=True)
+    if me.ordinal == 0 or _has_data() or not notes.get(names.ANNOTATION_BOOTSTRAPPED):
         return
-    if not (settings.RUN / "initialised").exists():
-        print("wait-for-database: this member has data, or the cluster is new: not waiting", flush=True)
-        return
-    peers = [wait.Target(me.host(ordinal)) for ordinal in range(names.MAX_MEMBERS) if ordinal != me.ordinal]
-    found = wait.wait_for(peers[: me.ordinal], None, clock=_CLOCK, timeout_seconds=7 * 86400, tell=_say)
+    peers = [wait.Target(me.host(ordinal)) for ordinal in range(me.ordinal)]
+    found = wait.wait_for(peers, None, clock=_CLOCK, timeout_seconds=7 * 86400, tell=_say)
     print(f"wait-for-database: {found} answers", flush=True)
 
 
@@ -154,8 +154,7 @@ def _say(message: str) -> None:
 
 
 WITHOUT_OPTIONS = {
-    "credentials": make_credentials,
-    "wait-for-database": wait_for_database,
+    "wait-for-database": make_ready,
     "run": run_agent,
 }
 

@@ -14,7 +14,7 @@ from functools import partial
 from typing import TypeVar
 
 from mysqlops import errors
-from mysqlops.agent import cluster_api, log, pace
+from mysqlops.agent import beats, cluster_api, log, pace
 from mysqlops.clock import Clock, Task
 from mysqlops.core import group, instant, names, publication, routing, view
 from mysqlops.planning import standing, stuck_group
@@ -251,7 +251,7 @@ class Publisher:
         if self._pace.is_calm:
             self.sightings = {}  # each member's report shows that it is in the group
         elif now >= self._looked_at + stuck_group.LOOK_SECONDS:
-            is_first = now >= self._looked_at + cluster_api.FRESH_SECONDS  # it only shows which beats count from now on
+            is_first = now >= self._looked_at + beats.FRESH_SECONDS  # it only shows which beats count from now on
             self._looked_at = now - (stuck_group.LOOK_SECONDS - _SOON_SECONDS if is_first else 0.0)
             peers = self.ask(self._around.peers) or ()
             self.sightings = stuck_group.look(self.sightings, observed.seen.group.split(","), peers)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -35,16 +34,16 @@ class Starting:
             case member_actions.FormGroup():
                 self.form(action, situation, server)
             case member_actions.Join():
-                self.join(action.seeds or self._everybody(), server, action.seeds)
+                self.join(action.seeds or self._everybody(), situation, server, action.seeds)
             case member_actions.Clone():
-                self.copy(action.donor, server)
+                self.copy(action.donor, situation, server)
             case member_actions.Apply():
                 self.apply()
 
     def form(self, action: member_actions.FormGroup, situation: membership.Situation, server: view.ServerView) -> None:
         """Prepare, take the Lease, then form the group at once. No client gets in until the Lease records the new
         incarnation (planning/standing.py): if another member forms a group meanwhile, this one leaves."""
-        if not self._joins_instead(action.ask, server):
+        if not self._joins_instead(action.ask, situation, server):
             name = group.name_of(action.record.note, action.record.order)
             self._member.form(name, lambda: self._take_lease(action, name, situation))
 
@@ -66,18 +65,25 @@ class Starting:
         if self._clock.monotonic() - decided_on.read_at > _DECISION_SECONDS:
             raise errors.Conflict("the decision to form the group is too old: looking again")
 
-    def join(self, seeds: Sequence[str], server: view.ServerView, ask: Sequence[str] = ()) -> None:
-        """Record that this member may be in the group from now on, then join it. Those to ask are known to be in it, or
-        were by their last words: START GROUP_REPLICATION would try for a minute to reach those who have died since, and
-        this member could neither form the group nor hear of another one meanwhile."""
+    def join(
+        self,
+        seeds: Sequence[str],
+        situation: membership.Situation,
+        server: view.ServerView,
+        ask: Sequence[str] = (),
+    ) -> None:
+        """Prepare, record that this member may be in the group from now on, then join it at once. Those to ask are
+        known to be in it, or were by their last words: START GROUP_REPLICATION would try for a minute to reach those
+        who have died since, and this member could neither form the group nor hear of another one meanwhile."""
         if not any(self._member.answers(pod) for pod in seeds if pod != self._around.pod):
             raise errors.StepFailed(f"{', '.join(seeds)}: nobody answers on the database's port: looking again")
-        self._member.join(seeds, self._note_joining(server).name, ask)
+        decided_on = _record_of(situation)
+        self._member.join(seeds, decided_on.note.name, ask, lambda: self._note_joining(server, decided_on))
 
-    def copy(self, donor: str, server: view.ServerView) -> None:
+    def copy(self, donor: str, situation: membership.Situation, server: view.ServerView) -> None:
         """Record the same before cloning: this data directory is then not an outcast's, whatever it holds."""
-        self._note_joining(server)
-        self._member.copy(donor)
+        decided_on = _record_of(situation)
+        self._member.copy(donor, lambda: self._note_joining(server, decided_on))
 
     def apply(self) -> None:
         """Apply what was received; the next look at the server shows whether that failed."""
@@ -102,15 +108,23 @@ class Starting:
     def _everybody(self) -> tuple[str, ...]:
         return tuple(names.pod_beside(self._around.pod, ordinal) for ordinal in range(names.MAX_MEMBERS))
 
-    def _note_joining(self, server: view.ServerView) -> group.Note:
-        """Retries at once on conflicts: other members write to the Lease in the same seconds."""
-        for pause in _NOTE_PAUSES:
-            with contextlib.suppress(errors.Conflict):
-                return self._around.note_joining(server.server_uuid, holds_data=bool(server.known()))
-            self._clock.sleep(pause)
-        return self._around.note_joining(server.server_uuid, holds_data=bool(server.known()))
+    def _note_joining(self, server: view.ServerView, decided_on: view.GroupRecord) -> None:
+        """Retries at once on conflicts: other members write to the Lease in the same seconds. Preparing may have taken
+        a minute on a stalled disk, and meanwhile all may have been lost, and another group formed: this member would
+        get into one that perhaps does not count, and that nobody expects to have a second member."""
+        for pause in (*_NOTE_PAUSES, None):
+            began = self._clock.monotonic()
+            try:
+                self._around.note_joining(server.server_uuid, decided_on, holds_data=bool(server.known()))
+                break
+            except errors.Conflict:
+                if pause is None:
+                    raise
+                self._clock.sleep(pause)
+        if self._clock.monotonic() - began > _DECISION_SECONDS:
+            raise errors.Conflict("the decision to join the group is too old: looking again")
 
-    def _joins_instead(self, silent: Sequence[str], server: view.ServerView) -> bool:
+    def _joins_instead(self, silent: Sequence[str], situation: membership.Situation, server: view.ServerView) -> bool:
         """Members that a user gave up, with silent agents, may still be a running group that is only cut off from the
         API server: this member tries to join those that answer before another group is formed."""
         asked, at = self._asked
@@ -119,7 +133,7 @@ class Starting:
         answering = [pod for pod in silent if self._member.answers(pod)]
         try:
             if answering:
-                self.join(answering, server)
+                self.join(answering, situation, server)
                 return True
         except errors.StatementFailed as error:
             if _NO_GROUP not in str(error):
@@ -127,3 +141,10 @@ class Starting:
                 raise errors.StepFailed(text, hint="stop it first, or bring its agent back") from error
         self._asked = silent, self._clock.monotonic()
         return False
+
+
+def _record_of(situation: membership.Situation) -> view.GroupRecord:
+    """The Lease on which it was decided to go into a group that runs."""
+    if situation.around is None:
+        raise errors.Conflict("the other members are not known any more: looking again")
+    return situation.around.record

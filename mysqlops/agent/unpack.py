@@ -13,11 +13,10 @@ import contextlib
 import os
 import stat
 import sys
-import zlib
 
 LARGEST = 16 << 20  # bytes that a program may unpack to
 FOLDER = "/run/bytecode"  # manifests/base/statefulset.yaml
-PROGRAM, VERSION = "program.z", "version"  # operations/bundle.py writes both
+PROGRAM, VERSION = "program.bz2", "version"  # operations/bundle.py writes both
 
 
 def enter(folder: str = FOLDER) -> None:
@@ -33,9 +32,21 @@ def enter(folder: str = FOLDER) -> None:
 
 
 def files(program: bytes) -> dict[str, bytes]:
+    """What the compressed file holds; raises ValueError or OSError if it is cut off or damaged. bz2 takes a fifth less
+    than zlib of what a ConfigMap may hold; only the process that unpacks imports it."""
+    import bz2
+
+    unpacking = bz2.BZ2Decompressor()
+    whole = unpacking.decompress(program, LARGEST)
+    if not unpacking.eof:
+        raise ValueError("the program is cut off, or too large")
+    return apart(whole)
+
+
+def apart(whole: bytes) -> dict[str, bytes]:
     """The files of a program: a line for each with its size and path, an empty line, then all their contents. A zip
     would say each name twice, beside checksums that do not compress: five percent of what a ConfigMap may hold."""
-    head, _, rest = zlib.decompressobj().decompress(program, LARGEST).partition(b"\n\n")
+    head, _, rest = whole.partition(b"\n\n")
     found, at = {}, 0
     for line in head.decode().split("\n"):
         size, _, path = line.partition(" ")

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from mysqlops import errors
 from mysqlops.agent import api
-from mysqlops.core import names, secret_map
+from mysqlops.core import group, names, secret_map
 from mysqlops.core.typed import Json
 
 # What most callers need. The CA's key is read only in order to sign.
@@ -109,11 +109,14 @@ class Vault:
         return self._main()[0]["metadata"].get("annotations") or {}
 
     def note(self, wanted: Mapping[str, str]) -> None:
-        """Write these annotations to that Secret, unless it has them."""
-        found = self._main()[0]["metadata"]
-        existing = found.get("annotations") or {}
-        if any(existing.get(key) != value for key, value in wanted.items()):
-            self._api.patch("v1", "secrets", found["name"], {"metadata": {"annotations": dict(wanted)}})
+        """Write these annotations to that Secret, unless it has them, or a later note than they hold: whoever was
+        paused may write what is over. Raises Conflict if the Secret has changed meanwhile."""
+        secret = self._main()[0]
+        existing = secret["metadata"].get("annotations") or {}
+        is_later = group.note_of(existing).is_later(group.note_of(wanted))
+        if not is_later and any(existing.get(key) != value for key, value in wanted.items()):
+            change = {"resourceVersion": _version(secret), "annotations": dict(wanted)}
+            self._api.patch("v1", "secrets", secret["metadata"]["name"], {"metadata": change})
 
     def _main(self) -> tuple[Json, bool]:
         """The Secret that holds the group's name, and whether each purpose has its own."""

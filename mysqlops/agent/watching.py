@@ -63,9 +63,7 @@ class Watching:
 
     def _pods(self) -> None:
         selector = names.selector_text(self._me.cluster)
-        listed, version = self._api.listed("v1", "pods", selector)
-        self._show({pod["metadata"]["name"]: _shown(pod) for pod in listed if self._is_member(pod)})
-        query = {"labelSelector": selector, "resourceVersion": version}
+        query = {"labelSelector": selector, "resourceVersion": self._list(selector)}
         for event in self._api.watch("v1", "pods", query, seconds=random.uniform(*WATCH_SECONDS)):  # noqa: S311
             pod = event["object"]
             if event["type"] == "BOOKMARK" or not self._is_member(pod):
@@ -73,6 +71,12 @@ class Watching:
             others = {name: one for name, one in (self.shown or {}).items() if name != pod["metadata"]["name"]}
             gone = event["type"] == "DELETED"
             self._show(others if gone else {**others, pod["metadata"]["name"]: _shown(pod)})
+
+    def _list(self, selector: str) -> str:
+        """Shows the pods as they are now. Whole pods are large, and a watch would hold them for ten minutes."""
+        listed, version = self._api.listed("v1", "pods", selector)
+        self._show({pod["metadata"]["name"]: _shown(pod) for pod in listed if self._is_member(pod)})
+        return version
 
     def _is_member(self, pod: Json) -> bool:
         return names.is_member(pod["metadata"]["name"], self._me.cluster)

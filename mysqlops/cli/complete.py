@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mysqlops.cli import context
-from mysqlops.core import names
+from mysqlops.core import names, ownership
 
 if TYPE_CHECKING:
     from mysqlops.kube.client import Client
@@ -49,8 +49,8 @@ def _client(ctx: click.Context) -> Client:
 
 @_offers
 def clusters(ctx: click.Context) -> Iterable[str]:
-    for stateful_set in _client(ctx).list("StatefulSet", f"{names.LABEL_NAME}={names.APP_NAME}"):
-        yield stateful_set["metadata"]["labels"][names.LABEL_INSTANCE]
+    found = _client(ctx).list("StatefulSet", f"{names.LABEL_NAME}={names.APP_NAME}")
+    return filter(None, map(ownership.cluster_of, found))
 
 
 @_offers
@@ -59,13 +59,15 @@ def members(ctx: click.Context) -> Iterable[str]:
     name = ctx.params.get("name")
     selector = names.selector_text(name) if name else f"{names.LABEL_NAME}={names.APP_NAME}"
     found = _client(ctx).list("Pod", selector)
-    return [pod["metadata"]["name"] for pod in found if not pod["metadata"]["labels"].get("job-name")]
+    return [pod["metadata"]["name"] for pod in found if not (pod["metadata"].get("labels") or {}).get("job-name")]
 
 
 @_offers
 def targets(ctx: click.Context) -> Iterable[str]:
+    from mysqlops.core import target
+
     found = _client(ctx).list("Secret", names.LABEL_TARGET)
-    return [secret["metadata"]["labels"][names.LABEL_TARGET] for secret in found]
+    return [target.of_secret(secret).name for secret in found if target.is_usable(secret)]
 
 
 @_offers

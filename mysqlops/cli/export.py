@@ -16,7 +16,7 @@ from mysqlops.cli.context import Run
 def export(run: Run, *, show_secrets: bool) -> None:
     """Print the cluster file of NAME as it runs, with the targets that it uses; no password is in it.
 
-    Warns on stderr of what a file cannot hold, such as fences and Services from `expose`.
+    Warns on stderr of what a file cannot hold, such as fences and a suspended schedule.
 
     \b
     Example:

@@ -8,7 +8,7 @@ import click
 
 from mysqlops.cli import options, output
 from mysqlops.cli.context import Run
-from mysqlops.core import names
+from mysqlops.core import names, ownership
 
 _COLUMNS = ("NAMESPACE", "CLUSTER", "MEMBERS", "READY", "IMAGE", "SINCE")
 
@@ -24,11 +24,11 @@ def list(run: Run, *, all_namespaces: bool) -> None:
       mysqlops list
       mysqlops list -A -o json
     """
-    selector = f"{names.LABEL_NAME}={names.APP_NAME}"
+    from mysqlops.operations import clusters
+
     with run.reading() as session:
         client = session.client
-        read = client.list_everywhere if all_namespaces else client.list
-        found = sorted(map(_facts, read("StatefulSet", selector)), key=lambda one: (one["namespace"], one["name"]))
+        found = [_facts(one) for one in clusters.stateful_sets(client, everywhere=all_namespaces)]
     if not run.is_for_people:
         output.data(found, run.form)
     elif found:
@@ -41,7 +41,7 @@ def _facts(found: Any) -> dict[str, Any]:
     images = {container["name"]: container["image"] for container in found["spec"]["template"]["spec"]["containers"]}
     return {
         "namespace": found["metadata"]["namespace"],
-        "name": found["metadata"]["labels"][names.LABEL_INSTANCE],
+        "name": ownership.cluster_of(found),
         "members": found["spec"]["replicas"],
         "ready": found.get("status", {}).get("readyReplicas", 0),
         "image": images.get(names.CONTAINER_MYSQLD, "?"),

@@ -72,9 +72,12 @@ class PodPatch(click.Path):
             documents = yaml_nodes.documents(text, str(value))
             if len(documents) > 1:
                 self.fail(f"{value}: expected one document", param, ctx)
-            return pod_patch.of_node(documents[0]) if documents else ""
         except (OSError, UnicodeDecodeError, errors.ConfigError) as error:
             self.fail(f"{value}: {getattr(error, 'strerror', None) or error}", param, ctx)
+        try:
+            return pod_patch.of_node(documents[0]) if documents else ""
+        except errors.ConfigError as error:
+            self.fail(f"{value} line {pod_patch.place(documents[0], error).line}: {error}", param, ctx)
 
 
 class NameList(NamesType):

@@ -22,6 +22,7 @@ OURS = (
     names.USER_EXPORTER,
     *("system user", "event_scheduler", "mysql.session", "mysql.infoschema", "mysql.sys"),
 )
+_OTHER_FORM = "the answer has another form than this release expects"
 _SENDING = ("Binlog Dump", "Daemon", "Group Replication", "Clone")
 
 
@@ -125,7 +126,8 @@ def read(answer: Any) -> Activity:
     """An agent's answer, which comes from a pod: what does not fit is left out, and said to be."""
     answer = answer if isinstance(answer, Mapping) else {}
     failed = answer.get("failed")
-    seen = {str(part): str(why) for part, why in failed.items()} if isinstance(failed, Mapping) else {}
+    pairs = failed.items() if isinstance(failed, Mapping) else ()
+    seen = {part: why if isinstance(why, str) else _OTHER_FORM for part, why in pairs}
     return Activity(
         tuple(_all(Session, answer, "sessions", seen)),
         tuple(_all(Transaction, answer, "transactions", seen)),
@@ -141,13 +143,9 @@ def transactions(answer: Any) -> list[Transaction] | None:
     return None if None in made else [one for one in made if one is not None]
 
 
-def accounts(answer: Any) -> list[Account]:
-    return _all(Account, {"accounts": answer}, "accounts", {})
-
-
 def _all(kind: type[Any], answer: Mapping[str, Any], part: str, failed: dict[str, str]) -> list[Any]:
     rows = answer.get(part)
-    made = [typed.make(kind, row, plain=False) for row in rows] if isinstance(rows, list) else []
-    if part not in failed and (not isinstance(rows, list) or None in made or len(made) > 2 * MOST):
-        failed[part] = "the answer has another form than this release expects"
+    made = [typed.make(kind, row, plain=False) for row in rows[: 2 * MOST]] if isinstance(rows, list) else []
+    if part not in failed and (not isinstance(rows, list) or None in made or len(rows) > 2 * MOST):
+        failed[part] = _OTHER_FORM
     return [item for item in made if item is not None][:MOST]

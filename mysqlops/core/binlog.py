@@ -288,5 +288,6 @@ class Report:
 
 
 def report_of(annotations: Mapping[str, str]) -> Report | None:
-    """None if there is none yet, or it cannot be read."""
-    return typed.make(Report, typed.json_of(annotations.get(names.ANNOTATION_BINLOG)))
+    """None if there is none yet, or it cannot be read: whoever has the receiver's token may write anything."""
+    found = typed.make(Report, typed.json_of(annotations.get(names.ANNOTATION_BINLOG)))
+    return found if found is None or not found.until or names.is_moment(found.until) else None

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from mysqlops.core import file_fields, my_cnf, names, nearest, pod_patch, target, typed, yaml_nodes
-from mysqlops.core.file_fields import API_VERSION, FIELDS, SETTINGS, Field
+from mysqlops.core.file_fields import ANY, API_VERSION, EXPOSE, FIELDS, SETTINGS, Field
 from mysqlops.core.typed import Json
 from mysqlops.core.yaml_nodes import Node
-from mysqlops.errors import ConfigError, MysqlopsError
+from mysqlops.errors import ConfigError, MysqlopsError, Reason
 
 T = TypeVar("T")
 _HEAD = ("apiVersion", "kind", "metadata", "spec")
@@ -26,7 +26,7 @@ _EXPECTED: Mapping[Any, str] = {list: "a list such as [a, b]", dict: "fields suc
 @dataclass(frozen=True)
 class Document:
     """One document. `values` holds what it names, by path, and `lines` where; of `spec.settings` the values are lines
-    of a my.cnf."""
+    of a my.cnf. A section whose names the user chooses has these names under its own path, also if there are none."""
 
     kind: str
     name: str
@@ -43,18 +43,28 @@ class Document:
     def has(self, section: str) -> bool:
         return any(path.startswith(f"{section}.") for path in self.values)
 
-    def in_its_words(self, make: Callable[[], T]) -> T:
-        """What `make` returns; an error that names options of the command line is raised with the file's fields."""
+    def in_its_words(self, make: Callable[[], T], named: str = "") -> T:
+        """What `make` returns; an error that names options of the command line is raised with the file's fields.
+        `named` is what the user calls the part of the file that it is about, if such parts have names."""
         try:
             return make()
         except ConfigError as error:
-            hint = self._in_fields(error.hint) if error.hint else None
-            text = self._in_fields(str(error))
-            lines = [line for path, line in self.lines.items() if re.search(rf"{re.escape(path)}\b", text)]
-            raise ConfigError(f"{self.source} line {(lines or [self.line])[0]}: {text}", hint=hint) from error
+            hint = self._in_fields(error.hint, named) if error.hint else None
+            text = self._in_fields(str(error), named)
+            named_in = [path for path in self.lines if re.search(rf"{re.escape(path)}\b", text)]
+            where = self.lines.get(max([*named_in, ""], key=len) or f"{EXPOSE}.{named}", self.line)
+            raise ConfigError(f"{self.source} line {where}: {text}", hint=hint) from error
 
-    def _in_fields(self, text: str) -> str:
-        paths = {field.option: field.path for field in FIELDS[self.kind] if field.option}
+    def refusal(self, reason: Reason) -> Reason:
+        """The same reason in the file's words. A hint that is a command keeps its options."""
+        is_command = reason.hint is None or re.search(r"mysqlops |kubectl ", reason.hint)
+        hint = reason.hint if is_command else self._in_fields(str(reason.hint), "")
+        return replace(reason, message=self._in_fields(reason.message, ""), hint=hint)
+
+    def _in_fields(self, text: str, named: str) -> str:
+        known = [field for field in FIELDS[self.kind] if field.option and (named or ANY not in field.path)]
+        paths = {field.option: field.path.replace(ANY, named) for field in known}
+        text = text.replace(f"SERVICE {named!r}", f"{EXPOSE}.{named}")
         return re.sub(r"--[a-z0-9-]+", lambda found: paths.get(found[0], found[0]), text)
 
 
@@ -121,8 +131,15 @@ class _Parser:
         if node.value is None:
             return
         inside = [field for field in fields if field.path.startswith(f"{section}.")]
-        found = self._mapping(node, section)
-        self._check_known(found, _children(inside, section), section)
+        if _children(inside, section) == [ANY]:
+            yield from self._named_parts(node, section, inside)
+        else:
+            yield from self._given(node, section, inside)
+
+    def _given(self, node: Node, section: str, inside: list[Field]) -> Iterator[tuple[str, Any]]:
+        known = _children(inside, section)
+        found = self._mapping(node, section, known[0])
+        self._check_known(found, known, section)
         for name, child in found.items():
             path = f"{section}.{name}"
             field = next((field for field in inside if field.path == path), None)
@@ -135,6 +152,18 @@ class _Parser:
             if field.required and field.path.rpartition(".")[0] == section and _is_unset(found, field):
                 raise self._bad(node, f"{field.path} is missing")
 
+    def _named_parts(self, node: Node, section: str, fields: list[Field]) -> Iterator[tuple[str, Any]]:
+        """Those whose names the user chooses; as part of a path, such a name has no dot in it."""
+        found = self._mapping(node, section)
+        yield section, tuple(sorted(found))
+        for name, child in found.items():
+            path = f"{section}.{name}"
+            if not re.fullmatch("[a-z0-9-]+", name):
+                raise self._bad(child, f"{section}: {typed.visible(name)!r} is no name: expected a-z, 0-9 and '-'")
+            self._lines[path] = child.line
+            part = replace(child, value={}) if child.value is None else child  # what is required in it is missing
+            yield from self._values(part, path, [replace(one, path=one.path.replace(ANY, name)) for one in fields])
+
     def _value(self, node: Node, field: Field) -> Any:
         shape: Any = field.kind.shape
         if not isinstance(node.value, shape):
@@ -145,13 +174,15 @@ class _Parser:
             return self._patch(node)
         if shape is list:
             return tuple(sorted({self._read(child, field) for child in node.value}))
+        if shape is dict:
+            return {name: self._read(child, field) for name, child in node.value.items()}
         return self._read(node, field)
 
     def _patch(self, node: Node) -> str:
         try:
             return pod_patch.of_node(node)
         except ConfigError as error:
-            raise self._bad(node, str(error)) from error
+            raise self._bad(pod_patch.place(node, error), str(error)) from error
 
     def _read(self, node: Node, field: Field) -> Any:
         if not isinstance(node.value, str):
@@ -171,9 +202,9 @@ class _Parser:
             raise self._bad(node, f"{path}: a setting must not contain control characters")
         return my_cnf.Setting(key, node.value, node.line)
 
-    def _mapping(self, node: Node, what: str) -> dict[str, Node]:
+    def _mapping(self, node: Node, what: str, such_as: str = "name") -> dict[str, Node]:
         if not isinstance(node.value, dict):
-            raise self._bad(node, f"{what}: expected fields such as name: value")
+            raise self._bad(node, f"{what}: expected fields such as {such_as}: value")
         return node.value
 
     def _check_known(self, found: Mapping[str, Node], known: Sequence[str], section: str) -> None:
@@ -215,10 +246,17 @@ def document(kind: str, name: str, namespace: str, values: Mapping[str, Any]) ->
     made: Json = {"apiVersion": API_VERSION, "kind": kind, "metadata": {"name": name, "namespace": namespace}}
     made["spec"] = {}
     for field in FIELDS[kind]:
-        if values.get(field.path) is not None:
-            *sections, last = field.path.split(".")
-            section = made
-            for title in sections:
-                section = section.setdefault(title, {})
-            section[last] = field.kind.write(values[field.path])
+        section, _, _ = field.path.partition(f".{ANY}")
+        chosen = values.get(section) or () if section != field.path else (ANY,)
+        for part in chosen:
+            path = field.path.replace(ANY, part)
+            if values.get(path) is not None:
+                _put(made, path, field.kind.write(values[path]))
     return made
+
+
+def _put(made: Json, path: str, value: Any) -> None:
+    *sections, last = path.split(".")
+    for title in sections:
+        made = made.setdefault(title, {})
+    made[last] = value

@@ -16,6 +16,8 @@ from mysqlops.errors import ConfigError
 API_VERSION = "mysqlops/v1"
 CLUSTER, TARGET = "Cluster", "BackupTarget"
 SETTINGS = "spec.settings"
+EXPOSE = "spec.expose"
+ANY = "*"  # in a path: a name that the user chooses
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,7 @@ RATE = Kind(quantity.parse_mib, lambda mib: f"{mib}Mi", {"type": ["string", "int
 NAMES = Kind(_text, list, {"type": "array", "items": _STRING, "uniqueItems": True}, list)
 _SCALARS = ["string", "number", "boolean", "null"]
 VALUES = Kind(_same, dict, {"type": "object", "additionalProperties": {"type": _SCALARS}}, dict)
+TEXTS = Kind(_same, dict, {"type": "object", "additionalProperties": _STRING}, dict)
 # Read as a tree of nodes, kept as JSON.
 PATCH = Kind(_same, pod_patch.load, {"type": "object"}, dict)
 
@@ -92,6 +95,24 @@ _DETECTION = (
     "How soon a silent member is removed: `safe`, or `fast`: [failure-detection.md](../how-to/failure-detection.md)."
 )
 _RATE = "Limit of copy and upload, per second: `50Mi`."
+_SERVICE = f"{EXPOSE}.{ANY}"
+_EXPOSE = (
+    Field(f"{_SERVICE}.sourceRanges", NAMES, "Who may connect.", required=True, option="--source-ranges"),
+    Field(f"{_SERVICE}.type", TEXT, "`LoadBalancer` or `NodePort`.", "LoadBalancer", option="--type"),
+    Field(f"{_SERVICE}.role", TEXT, "Members that it leads to: `primary` or `replica`.", "primary", option="--role"),
+    Field(f"{_SERVICE}.hostname", TEXT, "A name for the certificate.", option="--hostname"),
+    Field(
+        f"{_SERVICE}.traffic",
+        TEXT,
+        "`Local` or `Cluster`.",
+        "`Cluster` with NodePort, else `Local`",
+        False,
+        "--traffic",
+    ),
+    Field(f"{_SERVICE}.port", COUNT, "Port of the Service.", "3306", option="--port"),
+    Field(f"{_SERVICE}.nodePort", COUNT, "Port of the nodes, with NodePort.", "any free one", option="--node-port"),
+    Field(f"{_SERVICE}.annotations", TEXTS, "Annotations of the Service.", option="--annotation"),
+)
 CLUSTER_FIELDS = (
     Field("spec.replicas", COUNT, _REPLICAS, "3", option="--replicas"),
     Field("spec.image", TEXT, "An image of MySQL.", DEFAULT_IMAGE, option="--image"),
@@ -124,7 +145,7 @@ CLUSTER_FIELDS = (
     Field("spec.spread", TEXT, "Members on different nodes: `preferred`, or `required`.", PREFERRED, option="--spread"),
     Field("spec.failureDetection", TEXT, _DETECTION, SAFE, option="--failure-detection"),
     Field("spec.anyUid", FLAG, "The namespace chooses the pods' user and group.", option="--any-uid"),
-    Field(pod_patch.PATH, PATCH, "What is added to every pod: [pods.md](pods.md)."),
+    Field(pod_patch.PATH, PATCH, "What is added to every pod: [pods.md](pods.md).", option="--pod-patch"),
     Field(f"{_SCHEDULE}.target", TEXT, "Where the backups go.", required=True),
     Field(f"{_SCHEDULE}.cron", TEXT, "When to back up (UTC).", required=True, option="--cron"),
     Field(f"{_SCHEDULE}.verifyCron", TEXT, "When to restore and compare.", "0 5 * * 0", option="--verify-cron"),
@@ -132,9 +153,13 @@ CLUSTER_FIELDS = (
     Field(f"{_SCHEDULE}.rate", RATE, _RATE, option="--rate"),
     Field(f"{_SCHEDULE}.maxAge", SECONDS, "Of the newest backup, before `status` complains.", "two periods"),
     Field(f"{_SCHEDULE}.verifyMaxAge", SECONDS, "Of the newest verified one.", "two periods"),
-    *(Field(f"{_SCHEDULE}.keep.{key}", COUNT, f"How many {_PERIODS[key]} to keep.") for key in retention.PERIODS),
+    *(
+        Field(f"{_SCHEDULE}.keep.{key}", COUNT, f"How many {_PERIODS[key]} to keep.", option=f"--keep-{key}")
+        for key in retention.PERIODS
+    ),
     Field(f"{_BINLOG}.target", TEXT, "Where the binary logs go.", required=True),
     Field(f"{_BINLOG}.every", SECONDS, "How often they are stored: 5s to 5m.", "15s", option="--every"),
+    *_EXPOSE,
 )
 TARGET_FIELDS = (
     Field("spec.s3", TEXT, "`https://HOST/BUCKET[/FOLDER]`", option="--s3"),
@@ -168,12 +193,23 @@ def _schema_of(kind: str) -> Json:
         *sections, last = field.path.split(".")
         found = made
         for section in sections:
-            found = found["properties"].setdefault(section, _object({}, []))
+            found = _inside(found, section)
         default = {"default": field.default} if field.default else {}
         found["properties"][last] = {**field.kind.schema, "description": field.text, **default}
         if field.required:
             found["required"].append(last)
     return made
+
+
+def _inside(found: Json, section: str) -> Json:
+    """The schema of a section, which is made with the first field in it."""
+    if section != ANY:
+        inside: Json = found["properties"].setdefault(section, _object({}, []))
+        return inside
+    if found["additionalProperties"] is False:
+        found["additionalProperties"] = _object({}, [])
+    named: Json = found["additionalProperties"]
+    return named
 
 
 def _object(properties: Json, required: list[str]) -> Json:

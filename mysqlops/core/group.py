@@ -59,6 +59,12 @@ class Note:
         with the smaller number is older."""
         return int(self.joins) if self.joins.isdecimal() and len(self.joins) <= _DIGITS else 0
 
+    def is_later(self, other: Note) -> bool:
+        """Whether it counts more, unless the other one's history goes on from this one's under another name: a restore
+        in place of an older release begins to count again."""
+        is_continued = self.name != other.name and (other.parent == self.name or not self.name)
+        return self.count() > other.count() and not is_continued
+
     def counting(self, at_least: int) -> Note:
         return replace(self, joins=str(at_least)) if self.count() < at_least else self
 

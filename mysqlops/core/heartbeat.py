@@ -57,7 +57,7 @@ def view(group_name: str, view_id: str) -> bytes:
 
 
 def write(beat: Beat, sealing: bytes) -> bytes:
-    answered = _NEVER if beat.answered is None else min(int(1000 * beat.answered), _NEVER - 1)
+    answered = _NEVER if beat.answered is None else min(round(1000 * beat.answered), _NEVER - 1)
     head = (_WHAT, beat.ordinal, len(beat.others), beat.session, beat.number, beat.view, answered)
     others = (_OTHER.pack(at, one.session, one.number, one.misses) for at, one in sorted(beat.others.items()))
     text = _HEAD.pack(*head) + b"".join(others)

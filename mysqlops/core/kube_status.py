@@ -11,9 +11,11 @@ from mysqlops.core import typed
 
 # https://kubernetes.io/docs/reference/using-api/api-concepts/ and the codes of apimachinery's errors.go.
 _KINDS: Mapping[int, type[errors.KubeError]] = {
+    400: errors.Invalid,
     401: errors.Forbidden,
     403: errors.Forbidden,
     404: errors.NotFound,
+    422: errors.Invalid,
 }
 
 METADATA_LIST = "PartialObjectMetadataList"

@@ -40,6 +40,9 @@ _EACH = {
 _SHARED = {"temptable_max_ram": 16 * MIB, "replica_pending_jobs_size_max": 128 * MIB, "innodb_sort_buffer_size": MIB}
 _CACHED = {"table_open_cache": (4000, 8 * KIB), "table_definition_cache": (2000, 32 * KIB)}
 _PARALLEL = ("replica_parallel_workers", 4, 11 * MIB)
+# With the engine MEMORY, each connection's temporary tables grow to the smaller of these; with TempTable, which is the
+# default, all of them share temptable_max_ram.
+_ENGINE, _HEAP = "internal_tmp_mem_storage_engine", ("tmp_table_size", "max_heap_table_size")
 SIZES = frozenset({*_ALWAYS, *_EACH, *_SHARED, *_CACHED, _PARALLEL[0], "max_connections"})
 
 
@@ -63,10 +66,16 @@ def need(values: Mapping[str, str | None]) -> Need:
     least = _SERVER + int(pool * _CONTROL) + size(name, default) * each
     least += sum(size(name, default) for name, default in _ALWAYS.items())
     extra = sum(max(0, size(name, default) - default) for name, default in _EACH.items())
+    if _uses_heap(values):
+        extra += min(size(name, 16 * MIB) for name in _HEAP)
     most = least + size("max_connections", 151) * (_PER_CONNECTION + extra)
     most += sum(size(name, default) for name, default in _SHARED.items())
     most += sum(max(0, size(name, count) - count) * each for name, (count, each) in _CACHED.items())
     return Need(least, most)
+
+
+def _uses_heap(values: Mapping[str, str | None]) -> bool:
+    return (values.get(_ENGINE) or "").strip().lower() == "memory"
 
 
 @dataclass(frozen=True)
@@ -80,7 +89,8 @@ class Fit:
 def fit(memory_bytes: int, sized: sizing.Sizing, user: Mapping[str, str | None]) -> Fit:
     """Checks the sizes in `user`, by variable name, on top of mysqlops' own sizes."""
     own = {my_cnf.option(key, value).name: value for key, value in sized.variables().items()}
-    chosen = {name: value for name, value in user.items() if name in SIZES}
+    sizes = SIZES | {_ENGINE, *_HEAP} if _uses_heap(user) else SIZES
+    chosen = {name: value for name, value in user.items() if name in sizes}
     wanted, usual = need({**own, **chosen}), need(own)
     settings = ", ".join(f"{name}={value}" for name, value in sorted(chosen.items()))
     limit = quantity.format_bytes(memory_bytes)

@@ -61,12 +61,15 @@ connections Open client connections
 connections_limit max_connections
 connections_peak Highest number of connections since the server started
 connections_refused_total Connections refused because of the limit
+connection_errors_total Connections that failed before a login for another reason than the limit, by error
 aborted_clients_total Connections that were not closed properly
 aborted_connects_total Failed attempts to connect
 threads_running Sessions that are executing
 queries_total Statements of clients
 slow_queries_total Statements longer than long_query_time
 commands_total Statements by kind
+statement_errors_total Statements that failed, within stored programs too
+statement_warnings_total Warnings that statements raised
 errors_total Errors that statements raised, by name
 received_bytes_total Bytes received from clients
 sent_bytes_total Bytes sent to clients

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import datetime
 
+from mysqlops.core import instant
 from mysqlops.errors import ConfigError
 
 DOMAIN = "mysqlops.io"
@@ -214,12 +215,8 @@ def are_members(value: object) -> bool:
 
 
 def is_moment(text: str) -> bool:
-    """True of an ISO 8601 time with a time zone, in a year that leaves room to calculate with it."""
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        return False
-    return at.tzinfo is not None and 1970 <= at.year <= 9000
+    """True of a time that instant.read reads."""
+    return instant.read(text) is not None
 
 
 def is_claim_template(text: str) -> bool:

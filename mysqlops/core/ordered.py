@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from mysqlops.core import gtid, names, typed
+from mysqlops.core import gtid, instant, names, typed
 
 _VARIABLE = re.compile(r"[a-z][a-z0-9_.]{0,99}")
 GOES_ON_HOURS = 24  # how long an order to rebuild counts that nobody has obeyed
@@ -60,7 +60,8 @@ def expired(annotations: Mapping[str, str], now: datetime) -> dict[str, str]:
 
 def is_recent(at: str, now: datetime) -> bool:
     """Whether an order of that moment (UTC, ISO 8601) still counts; not without a date, as in older releases."""
-    return names.is_moment(at) and abs(now - datetime.fromisoformat(at)) < timedelta(hours=GOES_ON_HOURS)
+    moment = instant.read(at)
+    return moment is not None and abs(now - moment) < timedelta(hours=GOES_ON_HOURS)
 
 
 def obeyed(annotations: Mapping[str, str], pod: str, server_uuid: str, now: datetime) -> str | None:

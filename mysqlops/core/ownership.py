@@ -39,6 +39,21 @@ def foreign_lease(found: Json, cluster: str) -> Reason | None:
     return stranger(wanted, found)
 
 
+def cluster_of(stateful_set: Json) -> str:
+    """The cluster whose members a StatefulSet makes, or for which it is set aside; empty for one that only has our
+    label, as anybody may give to theirs."""
+    metadata = stateful_set["metadata"]
+    cluster = (metadata.get("labels") or {}).get(names.LABEL_INSTANCE, "")
+    return cluster if cluster and metadata["name"] in (cluster, names.parked(cluster)) else ""
+
+
+def is_schedule(cron_job: Json) -> bool:
+    """Whether a CronJob is the schedule of the cluster and of the kind that its labels name."""
+    labels = cron_job["metadata"].get("labels") or {}
+    cluster, kind = labels.get(names.LABEL_INSTANCE, ""), labels.get(names.LABEL_STEPS)
+    return kind in names.SCHEDULES and cron_job["metadata"]["name"] == names.schedule(cluster, kind)
+
+
 def taken_by(cluster: str) -> frozenset[str]:
     """The names of a cluster's objects other than its own name; tests compare them with the manifests."""
     given = (

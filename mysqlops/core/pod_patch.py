@@ -9,10 +9,10 @@ from __future__ import annotations
 import json
 import posixpath
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from mysqlops.core import names, typed
+from mysqlops.core import names, nearest, typed, yaml_nodes
 from mysqlops.core.typed import Json
 from mysqlops.core.yaml_nodes import Node
 from mysqlops.errors import ConfigError
@@ -25,7 +25,7 @@ MOST_BYTES = 32 * 1024  # a copy is an annotation of each member
 
 # Names of mysqlops' own; tests compare them with the manifests and the steps of Jobs.
 CONTAINERS = frozenset(
-    "mysqld agent credentials prepare wait-for-database restic python ship receiver clients fill undo "
+    "mysqld agent prepare wait-for-database restic python ship receiver clients fill undo "
     "look choose fetch copy store examine seal store-seal look-again expired forget check note verdict place "
     "choose-logs fetch-logs applier apply-logs write read delete init add-key remove-key export run conclude "
     "mysqlops-exporter".split()
@@ -44,15 +44,25 @@ _OWN_LABEL = re.compile(
     r"pod-template-hash"
 )
 _OWN_VARIABLE = re.compile(r"(MYSQLOPS_|PYTHON).*|MY_CNF")
+# Where older Kubernetes reads AppArmor and seccomp from, of the pod or of one container.
+_PROFILE = re.compile(
+    r"(?:container\.(?:apparmor|seccomp)|seccomp)\.security\.(?:alpha|beta)\.kubernetes\.io/(?:pod|(.+))"
+)
 _STRINGS = ("labels", "annotations", "nodeSelector", "matchLabels")  # maps whose values are texts, quoted or not
 _OF_OURS = ("name", "env", "volumeMounts")
 _ELSEWHERE = {"imagePullSecrets": "give spec.imagePullSecrets"}
 _HOST = "kubernetes.io/hostname"
+_REQUIRED, _PREFERRED = (f"{how}DuringSchedulingIgnoredDuringExecution" for how in ("required", "preferred"))
 
 
 def of_node(node: Node) -> str:
     """The patch of a file; raises ConfigError."""
     return canonical(_plain(node, ""))
+
+
+def place(node: Node, error: ConfigError) -> Node:
+    """Where in the file that error is."""
+    return yaml_nodes.at(node, str(error).removeprefix(f"{PATH}."))
 
 
 def _plain(node: Node, key: str, *, is_text: bool = False) -> Any:
@@ -108,7 +118,7 @@ def _template(patch: Any, path: str, role: str) -> None:
         for name, value in _mapping(inside, f"{path}.{section}").items():
             where = f"{path}.{section}.{name}"
             if name not in fields:
-                why = _ELSEWHERE.get(name, f"expected one of {', '.join(fields)}")
+                why = _ELSEWHERE.get(name) or _known(name, fields)
                 raise ConfigError(f"{where} may not be patched: {why}")
             fields[name](value, where)
     spec = patch.get("spec") or {}
@@ -125,6 +135,9 @@ def _annotations(value: Any, path: str) -> None:
     for key in _texts_by_name(value, path):
         if key.startswith("mysqlops.io/"):
             raise ConfigError(f"{path}.{key} may not be patched: it is mysqlops' own")
+        profile = _PROFILE.fullmatch(key)
+        if profile is not None and is_ours(profile[1] or EVERY) and value[key] == "unconfined":
+            raise ConfigError(f"{path}.{key} may not be patched: it would change what mysqlops' own containers may do")
 
 
 def _texts_by_name(value: Any, path: str) -> Mapping[str, str]:
@@ -138,9 +151,18 @@ def _selector(value: Any, path: str) -> None:
 
 
 def _affinity(value: Any, path: str) -> None:
+    """Down to where it is merged with ours."""
     for kind, inside in _mapping(value, path).items():
         _one_of(kind, ("nodeAffinity", "podAffinity", "podAntiAffinity"), path)
-        _mapping(inside, f"{path}.{kind}")
+        for key, rules in _mapping(inside, f"{path}.{kind}").items():
+            where = f"{path}.{kind}.{key}"
+            _one_of(key, (_REQUIRED, _PREFERRED), f"{path}.{kind}")
+            if (kind, key) != ("nodeAffinity", _REQUIRED):
+                _list(rules, where)
+                continue
+            for term, at in _each(_mapping(rules, where).get("nodeSelectorTerms"), f"{where}.nodeSelectorTerms"):
+                for field, among in term.items():
+                    _list(among, f"{at}.{field}")
 
 
 def _items(value: Any, path: str) -> None:
@@ -204,7 +226,8 @@ def _check_ours(container: Json, path: str) -> None:
     for key in container:
         if key not in _OF_OURS:
             text = f"{path}.{key} may not be patched"
-            raise ConfigError(f"{text}: {container['name']} is mysqlops' own, and takes env and volumeMounts")
+            why = f"{container['name']} is mysqlops' own, and takes env and volumeMounts"
+            raise ConfigError(f"{text}: {nearest.question(key, _OF_OURS) or why}")
     for variable, where in _each(container.get("env", []), f"{path}.env"):
         if _OWN_VARIABLE.fullmatch(_text(variable.get("name"), f"{where}.name")):
             raise ConfigError(f"{where}: {variable['name']} may not be patched: mysqlops sets it")
@@ -242,16 +265,24 @@ def _mapping(value: Any, path: str) -> Json:
     return value
 
 
-def _each(value: Any, path: str) -> Iterator[tuple[Json, str]]:
+def _list(value: Any, path: str) -> list[Any]:
     if not isinstance(value, list):
         raise ConfigError(f"{path}: expected a list")
-    for number, item in enumerate(value):
+    return value
+
+
+def _each(value: Any, path: str) -> Iterator[tuple[Json, str]]:
+    for number, item in enumerate(_list(value, path)):
         yield _mapping(item, f"{path}[{number}]"), f"{path}[{number}]"
 
 
 def _one_of(name: str, among: tuple[str, ...], path: str) -> None:
     if name not in among:
-        raise ConfigError(f"{path}.{typed.visible(name)} may not be patched: expected one of {', '.join(among)}")
+        raise ConfigError(f"{path}.{typed.visible(name)} may not be patched: {_known(name, among)}")
+
+
+def _known(name: str, among: Iterable[str]) -> str:
+    return nearest.question(name, among) or f"expected one of {', '.join(among)}"
 
 
 def _texts(value: Any) -> Iterator[str]:

@@ -7,6 +7,7 @@ https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_replication_binl
 
 from __future__ import annotations
 
+import re
 import struct
 import zlib
 from collections.abc import Iterator
@@ -24,6 +25,9 @@ _ABOUT_THE_FILE = {_STOP, _ROTATE, _DESCRIPTION, _HEARTBEAT, _PREVIOUS, _HEARTBE
 _CRC_BYTES = 4
 _IN_USE_AT = 17  # the byte of a description's flags that says that the file is being written
 _STAMP_BYTES, _HAS_ORIGINAL = 7, 1 << 55
+_NUMBERS, _TAG = 1 << 63, re.compile(r"([a-z_][a-z0-9_]{0,31}:)?")
+_MOST_NAME_BYTES = 1024  # of the event that names a transaction
+_PIECE_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -36,20 +40,23 @@ class Transaction:
 
 def transactions(data: bytes | mmap, name: str) -> Iterator[Transaction]:
     """The transactions of one file in commit order; raises StorageError if it is cut off or damaged."""
-    for kind, body in _events(data, name):
-        if kind == _GTID:
-            yield _untagged(body)
-        elif kind == _TAGGED_GTID:
-            yield _tagged(body)
+    for kind, begin, end in _events(data, name):
+        if kind in (_GTID, _TAGGED_GTID):
+            try:
+                body = data[begin : min(end, begin + _MOST_NAME_BYTES)]
+                yield _untagged(body) if kind == _GTID else _tagged(body)
+            except ValueError as error:
+                raise StorageError(f"{name}: the name of a transaction at byte {begin} cannot be read") from error
 
 
 def is_empty(data: bytes | mmap, name: str) -> bool:
     """True if it holds no part of any transaction."""
-    return all(kind in _ABOUT_THE_FILE for kind, _ in _events(data, name))
+    return all(kind in _ABOUT_THE_FILE for kind, _, _ in _events(data, name))
 
 
-def _events(data: bytes | mmap, name: str) -> Iterator[tuple[int, bytes]]:
-    """The type and body of each event, with its checksum verified."""
+def _events(data: bytes | mmap, name: str) -> Iterator[tuple[int, int, int]]:
+    """The type of each event, and where its body begins and ends; its checksum is verified. No event is copied: one row
+    may be larger than all memory that a Job has."""
     if data[:4] != MAGIC:
         raise StorageError(f"{name}: not a binary log")
     at, has_checksums = len(MAGIC), False
@@ -57,21 +64,35 @@ def _events(data: bytes | mmap, name: str) -> Iterator[tuple[int, bytes]]:
         if at + _HEADER.size > len(data):
             raise StorageError(f"{name}: cut off at byte {at}")
         _, kind, _, size, _, _ = _HEADER.unpack(data[at : at + _HEADER.size])
-        event = data[at : at + size]
-        if size < _HEADER.size or len(event) < size:
+        if size < _HEADER.size or at + size > len(data):
             raise StorageError(f"{name}: cut off at byte {at}")
+        in_use = b""
         if kind == _DESCRIPTION:
-            has_checksums = event[-_CRC_BYTES - 1] == 1
-            event = event[:_IN_USE_AT] + bytes([event[_IN_USE_AT] & 0xFE]) + event[_IN_USE_AT + 1 :]
+            has_checksums = data[at + size - _CRC_BYTES - 1] == 1
+            in_use = bytes([data[at + _IN_USE_AT] & 0xFE])
         # A receiver writes rotation events itself, with or without a checksum.
-        if has_checksums and kind != _ROTATE and not _is_whole(event):
+        if has_checksums and kind != _ROTATE and not _is_whole(data, at, at + size, in_use):
             raise StorageError(f"{name}: the checksum of the event at byte {at} is wrong")
-        yield kind, event[_HEADER.size :]
+        yield kind, at + _HEADER.size, at + size
         at += size
 
 
-def _is_whole(event: bytes) -> bool:
-    return zlib.crc32(event[:-_CRC_BYTES]) == int.from_bytes(event[-_CRC_BYTES:], "little")
+def _is_whole(data: bytes | mmap, begin: int, end: int, in_use: bytes) -> bool:
+    """`in_use` is the byte that the checksum counts as if the file was not being written."""
+    found, last = 0, end - _CRC_BYTES
+    if in_use:
+        found = zlib.crc32(data[begin : begin + _IN_USE_AT] + in_use)
+        begin += _IN_USE_AT + 1
+    for at in range(begin, last, _PIECE_BYTES):
+        found = zlib.crc32(data[at : min(at + _PIECE_BYTES, last)], found)
+    return found == int.from_bytes(data[last:end], "little")
+
+
+def _made(uuid: bytes, tag: str, number: int, committed: int) -> Transaction:
+    """Raises ValueError for one that no server writes."""
+    if not 0 < number < _NUMBERS or committed >= _HAS_ORIGINAL or not _TAG.fullmatch(tag):
+        raise ValueError(number)
+    return Transaction(f"{UUID(bytes=uuid)}:{tag}{number}", committed)
 
 
 def _untagged(body: bytes) -> Transaction:
@@ -80,7 +101,7 @@ def _untagged(body: bytes) -> Transaction:
     immediate = int.from_bytes(body[42 : 42 + _STAMP_BYTES], "little")
     original = int.from_bytes(body[49 : 49 + _STAMP_BYTES], "little")
     committed = original if immediate & _HAS_ORIGINAL else immediate
-    return Transaction(f"{UUID(bytes=bytes(body[1:17]))}:{number}", committed)
+    return _made(body[1:17], "", number, committed)
 
 
 def _tagged(body: bytes) -> Transaction:
@@ -102,7 +123,7 @@ def _tagged(body: bytes) -> Transaction:
             committed = reader.number()
         else:
             reader.number()
-    return Transaction(f"{UUID(bytes=uuid)}:{tag}:{number}", committed)
+    return _made(uuid, f"{tag}:", number, committed)
 
 
 class _Reader:

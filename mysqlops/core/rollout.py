@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from mysqlops.core import names, typed
+from mysqlops.core import gtid, names, typed
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,8 @@ def was_replaced(claim: Mapping[str, Any], rollout: Rollout) -> bool:
 
 def _replaced(claim: Mapping[str, Any]) -> Replaced | None:
     text = (claim["metadata"].get("annotations") or {}).get(names.ANNOTATION_REPLACED)
-    return typed.make(Replaced, typed.json_of(text))
+    found = typed.make(Replaced, typed.json_of(text))
+    return found if found is not None and gtid.is_set(found.executed) else None
 
 
 def dump(rollout: Rollout | Replaced) -> str:

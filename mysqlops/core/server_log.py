@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime
 from typing import Any
 
-from mysqlops.core import activity, instant, names, typed
+from mysqlops.core import activity, instant, names
 
 SERVER, AGENT, SLOW = "server", "agent", "slow"
 LEVELS = ("error", "warning", "system", "note")  # each includes those before it
@@ -74,12 +73,10 @@ def _lines(text: str) -> Iterator[tuple[str, str]]:
             yield at, rest
 
 
-def of_slow(member: str, answer: object, since: str) -> list[Entry]:
-    """What a member answered about slow statements, at their last moments; what has another form is left out."""
-    rows = answer if isinstance(answer, list) else []
-    found = [typed.make(activity.Slow, row, plain=False) for row in rows if isinstance(row, dict)]
+def of_slow(member: str, answer: Sequence[activity.Slow], since: str) -> list[Entry]:
+    """What a member answered about slow statements, at their last moments."""
     entries = []
-    for one in filter(None, found):
+    for one in answer:
         at = instant.precise(instant.since_1970(one.at))
         if at >= since:
             entries.append(Entry(at, member, "warning", "", "", one.sentence(), source=SLOW))
@@ -88,7 +85,8 @@ def of_slow(member: str, answer: object, since: str) -> list[Entry]:
 
 def _utc(moment: str) -> str | None:
     """Kubelet writes nanoseconds, in the node's time zone; None for anything else."""
-    return instant.precise(datetime.fromisoformat(moment)) if names.is_moment(moment) else None
+    at = instant.read(moment)
+    return instant.precise(at) if at is not None else None
 
 
 def without_values(text: str) -> str:

@@ -157,6 +157,24 @@ def switched(values: Mapping[str, str]) -> dict[str, str | None]:
     }
 
 
+def is_one(secret: Json) -> bool:
+    """Whether it is the Secret of a target, which has the name that follows from its label. Under another name, whoever
+    may create Secrets, and read none, would name the image and the claim with which Jobs use the target's own Secret.
+    """
+    metadata = secret["metadata"]
+    name = str((metadata.get("labels") or {}).get(names.LABEL_TARGET, ""))
+    return bool(name) and metadata["name"] == secret_name(name)
+
+
+def is_usable(secret: Json) -> bool:
+    """The same, and its `add` has finished."""
+    return is_one(secret) and not is_pending(secret)
+
+
+def is_pending(secret: Json) -> bool:
+    return names.ANNOTATION_PENDING in (secret["metadata"].get("annotations") or {})
+
+
 def of_secret(secret: Json) -> Target:
     """The inverse of `make_secret`; the Secret's values are not read."""
     annotations = secret["metadata"].get("annotations") or {}

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 Json = dict[str, Any]  # an object of Kubernetes, or of a program's output, as it was read
 _KINDS: Mapping[str, tuple[type, ...]] = {"str": (str,), "int": (int,), "float": (int, float), "bool": (bool,)}
 _LARGEST = 2**63
+_SHOWN = 100  # characters of a value that does not fit
 # Control characters, those that change the direction of text or are invisible, and other line separators.
 _HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 
@@ -121,9 +122,9 @@ def _unfit(value: Any, allowed: tuple[type, ...], *, plain: bool) -> str:
     if not isinstance(value, allowed) or isinstance(value, bool) != (bool in allowed):
         return type(value).__name__
     if isinstance(value, str):
-        return "" if not plain or is_plain(value) else f"control characters in {visible(value)!r}"
+        return "" if not plain or is_plain(value) else f"control characters in {visible(value[:_SHOWN])!r}"
     is_in_range = not isinstance(value, int | float) or 0 <= value < _LARGEST
-    return "" if is_in_range else str(value)
+    return "" if is_in_range else str(value)[:_SHOWN]
 
 
 def make(kind: type[T], given: Any, *, plain: bool = True) -> T | None:

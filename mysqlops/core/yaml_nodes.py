@@ -3,8 +3,9 @@ that it stands in, not by a version of YAML."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from mysqlops.errors import ConfigError
@@ -14,11 +15,27 @@ _NULL = {"", "~", "null", "Null", "NULL"}
 
 @dataclass(frozen=True)
 class Node:
-    """`value` is a text, None, a list of nodes, or a dict from text to node. A plain text is not quoted."""
+    """`value` is a text, None, a list of nodes, or a dict from text to node. A plain text is not quoted. The line of a
+    field is that of its name."""
 
     value: Any
     line: int
     is_plain: bool = False
+
+
+def at(node: Node, path: str) -> Node:
+    """The innermost node on a path such as `spec.containers[0].env`, as far as there is one. What follows the path in
+    the text is ignored, and a name with dots in it is found too."""
+    inner: Node | None = None
+    if isinstance(node.value, dict):
+        found = [name for name in node.value if re.match(rf"{re.escape(name)}(?![\w-])", path)]
+        if found:
+            name = max(found, key=len)
+            inner, path = node.value[name], path[len(name) :].removeprefix(".")
+    elif isinstance(node.value, list) and (number := re.match(r"\[(\d+)\]\.?", path)):
+        index = int(number[1])
+        inner, path = (node.value[index], path[number.end() :]) if index < len(node.value) else (None, "")
+    return node if inner is None else at(inner, path)
 
 
 def documents(text: str, source: str) -> list[Node]:
@@ -71,7 +88,7 @@ class _Reader:
             if name in known:
                 raise self._bad(line, f"{name} is given twice")
             known.add(name)
-            yield name, self.read(value)
+            yield name, replace(self.read(value), line=line)
 
     def _bad(self, line: int, why: str) -> ConfigError:
         return ConfigError(f"{self._source} line {line}: {why}")

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import FrameType
 
 from mysqlops import errors
-from mysqlops.core import instant, names
+from mysqlops.core import instant, ownership
 from mysqlops.drill import abort, faults, record, round, signals, store
 from mysqlops.drill.clients import fleet
 from mysqlops.drill.model import NODE, TARGET, Record, Report, Round
@@ -22,7 +22,7 @@ from mysqlops.drill.reach.nodes import Nodes
 from mysqlops.drill.report import statistic
 from mysqlops.drill.scene import Drill, Fault
 from mysqlops.objects import schedule
-from mysqlops.operations import lock, observe, targets
+from mysqlops.operations import clusters, lock, observe, targets
 from mysqlops.operations.session import Session
 from mysqlops.planning import status, verdict
 from mysqlops.version import __version__
@@ -73,11 +73,7 @@ def the_cluster(session: Session, name: str | None) -> str:
     """The named cluster, or the only one in the namespace; raises ConfigError."""
     if name is not None:
         return name
-    found = [
-        stateful_set["metadata"]
-        for stateful_set in session.client.list("StatefulSet", f"{names.LABEL_NAME}={names.APP_NAME}")
-    ]
-    listed = sorted(str(name["name"]) for name in found if name["name"] == name["labels"].get(names.LABEL_INSTANCE))
+    listed = [ownership.cluster_of(found) for found in clusters.stateful_sets(session.client)]
     if len(listed) != 1:
         text = f"NAME: which of {', '.join(listed)}?" if listed else "the namespace has no cluster"
         raise errors.ConfigError(text, hint="give its NAME, or another --namespace")

@@ -15,6 +15,8 @@ from mysqlops.core import ownership
 from mysqlops.core.typed import Json
 from mysqlops.objects import field_owners
 
+# Of what is created: strict about fields that the API server does not know and otherwise drops.
+DRY_RUN = {"dryRun": "All", "fieldValidation": "Strict"}
 _TRIES = 5  # each time somebody else changed the object meanwhile: its controller's status, an agent's annotation
 
 

@@ -154,7 +154,7 @@ class Client:
 
     def create(self, kind: str, manifest: Json, *, dry_run: bool = False) -> Json:
         self._check(kind, dry_run=dry_run)
-        return self._call("POST", self._path(kind), manifest, query={"dryRun": "All"} if dry_run else None)
+        return self._call("POST", self._path(kind), manifest, query=applying.DRY_RUN if dry_run else None)
 
     def replace(self, kind: str, manifest: Json) -> Json:
         """Replace the object; raises Conflict if its resourceVersion is not the latest."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from mysqlops import errors
 from mysqlops.core import adoption
 from mysqlops.errors import Reason
-from mysqlops.mysql import accounts, comparison, connect, foreign_views, programs
+from mysqlops.mysql import accounts, comparison, connect, foreign_views, program_parts, programs
 
 READ_ONLY = "SET SESSION TRANSACTION READ ONLY"
 _TABLES = (
@@ -175,6 +175,10 @@ def unfit(source: connect.Server, databases: Sequence[str]) -> list[Reason]:
         found += [
             Reason("unfit-program", f"{text}: {_UNREADABLE}", _REWRITE)
             for text in programs.unreadable(source, database)
+        ]
+        found += [
+            Reason("unfit-program", text, f"{program_parts.WAY_OUT}, on the source")
+            for text in program_parts.garbled(source, database)
         ]
     if len(found) > _LONGEST:
         found = [*found[:_LONGEST], Reason("unfit-table", f"and {len(found) - _LONGEST} more")]

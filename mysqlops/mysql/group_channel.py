@@ -30,10 +30,11 @@ class Peer:
 
 def ask_to_remove(peer: Peer, group_name: str, address: str, *, clock: Clock, seconds: float) -> xcom.Answer:
     """Ask a member to have `address`, in whatever capitals, removed from its group; raises MysqlError, before anything
-    is asked if it speaks another version of the protocol. The removal takes effect once a majority has agreed."""
+    is asked if it speaks another version of the protocol. The removal takes effect once a majority has agreed. An
+    earlier incarnation that the group still counts goes with it: writes would wait for that one as well."""
     with _open(peer, clock, seconds) as channel:
-        found = [one for one in channel.addresses(group_name) if group_address.is_same(one, address)]
-        return channel.remove(group_name, found[0]) if found else xcom.Answer.FAIL
+        counted = [one for one in channel.addresses(group_name) if group_address.is_same(one, address)]
+        return xcom.together([channel.remove(group_name, one) for one in counted])
 
 
 def addresses(peer: Peer, group_name: str, *, clock: Clock, seconds: float) -> tuple[str, ...]:

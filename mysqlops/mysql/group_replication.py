@@ -146,7 +146,7 @@ def start(
 
     The caller may die between any two statements. An earlier one may have left group_replication_bootstrap_group on, so
     it is turned off first, also for a join. A newly formed group refuses clients (offline_mode) until accept_clients is
-    called. It is formed only once `permit` returns, and soon after: whoever is paused finds its session closed.
+    called. START is sent only once `permit` returns, and soon after: whoever is paused finds its session closed.
     """
     connect.set_read_timeout(server, _START_SECONDS)
     name_group(server, group_name)  # before anything that would disturb an earlier START
@@ -158,13 +158,14 @@ def start(
     command = (
         f"START GROUP_REPLICATION USER = {accounts.quote(login.user)}, PASSWORD = {accounts.quote(login.password)}"
     )
+    if bootstrap:
+        block_clients(server)
     began = server.scalar("SELECT NOW(6)")
+    soon_or_never(server)
+    permit()
     if not bootstrap:
         _execute(server, command, "START GROUP_REPLICATION", began)
         return
-    block_clients(server)
-    soon_or_never(server)
-    permit()
     server.query("SET GLOBAL group_replication_bootstrap_group = ON")
     try:
         _execute(server, command, "START GROUP_REPLICATION (forming the group)", began)

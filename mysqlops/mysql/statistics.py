@@ -12,17 +12,24 @@ from mysqlops.mysql import accounts, connect
 SECONDS = 2.0  # the caller's limit of each answer
 _LIMIT = "/*+ MAX_EXECUTION_TIME(1000) */"
 # Variable of the server, metric, and where several share one: label and value. performance_schema has no Com_…, but
-# counts statements by event.
+# counts statements by event, and of these also failed ones and warnings: at every size of a server, other than errors
+# by number (_ERRORS), which a small one does not count.
 _VARIABLES = """
 threads_connected connections
 max_connections connections_limit
 max_used_connections connections_peak
 connection_errors_max_connections connections_refused_total
+connection_errors_accept connection_errors_total error accept
+connection_errors_internal connection_errors_total error internal
+connection_errors_peer_address connection_errors_total error peer_address
+connection_errors_select connection_errors_total error select
 aborted_clients aborted_clients_total
 aborted_connects aborted_connects_total
 threads_running threads_running
 questions queries_total
 slow_queries slow_queries_total
+statement_errors statement_errors_total
+statement_warnings statement_warnings_total
 com_select commands_total command select
 com_insert commands_total command insert
 com_update commands_total command update
@@ -66,6 +73,10 @@ WHERE variable_name IN ({_NAMES})
 UNION ALL SELECT REPLACE(event_name, 'statement/sql/', 'com_'), CAST(count_star AS CHAR)
 FROM performance_schema.events_statements_summary_global_by_event_name
 WHERE REPLACE(event_name, 'statement/sql/', 'com_') IN ({_NAMES})
+UNION ALL SELECT 'statement_errors', CAST(SUM(sum_errors) AS CHAR)
+FROM performance_schema.events_statements_summary_global_by_event_name
+UNION ALL SELECT 'statement_warnings', CAST(SUM(sum_warnings) AS CHAR)
+FROM performance_schema.events_statements_summary_global_by_event_name
 UNION ALL SELECT name, CAST(count AS CHAR) FROM information_schema.innodb_metrics WHERE name = 'trx_rseg_history_len'
 """  # noqa: S608
 # An idle worker's transaction has the year 0. While transactions wait and none is applied, the last applied one counts.
@@ -109,7 +120,7 @@ def read(server: connect.Server) -> list[Sample]:
     found = list[Sample]()
     counted = {str(name): value for name, value in server.query(_COUNTED)}
     for name, (metric, *label) in _METRICS.items():
-        if name in counted:
+        if counted.get(name) is not None:  # a sum over no rows is NULL
             labels = {label[0]: label[1]} if label else {}
             found.append(Sample(metric, float(counted[name]) / _PARTS.get(name, 1.0), labels))
     for row in server.query(_GROUP)[:1]:

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 
 from mysqlops import errors
 from mysqlops.core import quantity
+from mysqlops.core.setting_kinds import DYNAMIC, STATIC, UNKNOWN
 from mysqlops.mysql import accounts, connect
 
-DYNAMIC, STATIC, UNKNOWN = "dynamic", "static", "unknown"
 _NAME = re.compile(r"[a-z][a-z0-9_.]*")
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 _NO_SUCH, _READ_ONLY, _WRONG_TYPE = 1193, 1238, 1232

@@ -9,6 +9,7 @@ it, x_1_9, which MySQL 8.4 and 9.7 share. What a server does with the request: d
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from enum import Enum
 
 COMMAND = 0x21  # COM_SUBSCRIBE_GROUP_REPLICATION_STREAM: from here on the connection speaks XCom's protocol
@@ -51,6 +52,12 @@ class Answer(Enum):
 
 
 SETTLED = (Answer.OK, Answer.FAIL)  # asking again would change nothing
+
+
+def together(answers: Sequence[Answer]) -> Answer:
+    """What several requests for one member come to: asking again is worth it if any of them was not settled."""
+    open_ones = [one for one in answers if one not in SETTLED]
+    return open_ones[0] if open_ones else Answer.OK if Answer.OK in answers else Answer.FAIL
 
 
 def version_request() -> bytes:

@@ -102,7 +102,11 @@ def job(base: Json, spec: ClusterSpec, agent_map: str, request: Request, *, seco
     else:
         pod["volumes"].remove(volumes["source-ca"])
     for container in (*pod["initContainers"], *pod["containers"]):
-        container["image"] = spec.image if container["command"][0] == "sh" else spec.agent_image
+        is_copy = container["command"][0] == "sh"
+        container["image"] = spec.image if is_copy else spec.agent_image
+        if is_copy:
+            # Its clients hold a row several times over, and the group takes no row larger than its members allow.
+            container["resources"] = {**container["resources"], "limits": {"memory": spec.memory}}
         container["env"] = _environment(spec, request)
         mounts = container["volumeMounts"]
         container["volumeMounts"] = [mount for mount in mounts if request.source.ca or mount["name"] != "source-ca"]
@@ -127,7 +131,7 @@ def _inputs(job: Json) -> tuple[Any, Any, Any]:
     secrets = {
         volume["name"]: (volume["secret"]["secretName"], _keys(volume["secret"]))
         for volume in pod["volumes"]
-        if "secret" in volume
+        if "secret" in volume and volume["name"] in pod_patch.VOLUMES
     }
     return (
         container["command"],
@@ -147,7 +151,8 @@ def finishes(job: Json) -> bool:
 
 def copies(job: Json) -> bool:
     """Whether this Job copies; the other kind releases the source."""
-    return bool(job["spec"]["template"]["spec"].get("initContainers"))
+    init = job["spec"]["template"]["spec"].get("initContainers") or []
+    return any(pod_patch.is_ours(container["name"]) for container in init)
 
 
 def release(base: Json, spec: ClusterSpec, agent_map: str, request: Request, *, seconds: int) -> Json:
@@ -162,7 +167,7 @@ def confirmation(base: Json, spec: ClusterSpec, agent_map: str, request: Request
 
 def _of_one(wanted: Json, program: str) -> Json:
     pod = wanted["spec"]["template"]["spec"]
-    pod["initContainers"] = []
+    pod["initContainers"] = [one for one in pod["initContainers"] if not pod_patch.is_ours(one["name"])]
     pod["containers"][0]["command"] = ["python3", "/agent/agent.pyz", program]
     next(volume for volume in pod["volumes"] if volume["name"] == "target")["secret"]["optional"] = True
     del wanted["spec"]["podFailurePolicy"]  # it names containers that this Job does not have

@@ -3,17 +3,17 @@ target. Pure; `of_cluster` is the inverse of the others."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from mysqlops.core import cluster_file, file_fields, image, mysqld_config, pod_patch, retention
+from mysqlops.core import cluster_file, exposure, file_fields, image, mysqld_config, names, pod_patch, retention
 from mysqlops.core.cluster_file import Document
 from mysqlops.core.spec import ClusterSpec, check_replicas
-from mysqlops.core.target import Target, check_transport, repository_of
+from mysqlops.core.target import Target, check_transport, is_in_the_clear, repository_of
 from mysqlops.core.typed import Json
-from mysqlops.objects import binlog, schedule
+from mysqlops.objects import binlog, exposed, schedule
 
 # A field of the file -> that of the spec. A running cluster keeps those of the first table where the file is silent.
 KEPT = {
@@ -35,6 +35,16 @@ OPTIONAL = {
     "spec.imagePullSecrets": "pull_secrets",
     "spec.anyUid": "any_uid",
     pod_patch.PATH: "pod",
+}
+_EXPOSED = {
+    "sourceRanges": "ranges",
+    "type": "type",
+    "role": "role",
+    "hostname": "hostname",
+    "traffic": "traffic",
+    "port": "port",
+    "nodePort": "node_port",
+    "annotations": "annotations",
 }
 _IMAGES = ("image", "agent_image")
 SCHEDULE, BINLOG = "spec.backup.schedule", "spec.backup.binlog"
@@ -136,14 +146,52 @@ def target_of(document: Document, restic: str, *, accepted: bool = False) -> New
     return document.in_its_words(make)
 
 
-def of_cluster(spec: ClusterSpec, request: schedule.Request | None, receiver: Receiver | None) -> Json:
-    """The document that describes all that."""
+def exposed_of(document: Document) -> tuple[exposed.Request, ...] | None:
+    """The wanted Services for clients from outside; None if the file does not say. Raises ConfigError."""
+    chosen = document.values.get(file_fields.EXPOSE)
+    return None if chosen is None else tuple(_exposed(document, name) for name in sorted(chosen))
+
+
+def _exposed(document: Document, name: str) -> exposed.Request:
+    def make() -> exposed.Request:
+        given = {
+            field: document.values[path]
+            for key, field in _EXPOSED.items()
+            if (path := f"{file_fields.EXPOSE}.{name}.{key}") in document.values
+        }
+        return exposed.Request(name, **{"type": exposure.TYPES[0], "role": names.ROLE_PRIMARY, **given}).check(
+            document.name
+        )
+
+    return document.in_its_words(make, name)
+
+
+def exposed_facts(request: exposed.Request) -> dict[str, Any]:
+    """By the file's names; None is the default."""
+    facts = {key: getattr(request, field) for key, field in _EXPOSED.items()}
+    is_usual = request.traffic_policy == replace(request, traffic="").traffic_policy
+    traffic = None if is_usual else request.traffic_policy
+    port = None if request.port == names.PORT_MYSQL else request.port
+    chosen = {"sourceRanges": tuple(sorted(request.ranges)), "traffic": traffic, "port": port}
+    return {key: value or None for key, value in (facts | chosen).items()}
+
+
+def of_cluster(
+    spec: ClusterSpec,
+    request: schedule.Request | None,
+    receiver: Receiver | None,
+    opened: Iterable[exposed.Request] = (),
+) -> Json:
+    """The document that describes all that. Without a Service it does not say that there is none."""
     values: dict[str, Any] = {path: getattr(spec, field) for path, field in KEPT.items()}
     values |= {path: getattr(spec, field) or None for path, field in OPTIONAL.items()}
     values[file_fields.SETTINGS] = dict(sorted(spec.mysqld.items())) or None
     values |= _of_schedule(request) if request is not None else {}
     if receiver is not None:
         values |= {f"{BINLOG}.target": receiver.target, f"{BINLOG}.every": receiver.every}
+    for one in opened:
+        values[file_fields.EXPOSE] = (*values.get(file_fields.EXPOSE, ()), one.service)
+        values |= {f"{file_fields.EXPOSE}.{one.service}.{key}": fact for key, fact in exposed_facts(one).items()}
     return cluster_file.document(file_fields.CLUSTER, spec.name, spec.namespace, values)
 
 
@@ -166,7 +214,7 @@ def of_target(target: Target, namespace: str) -> Json:
     values: dict[str, Any] = {"spec.claim": target.claim, "spec.resticImage": target.image}
     if target.claim is None and target.repository.startswith("s3:http"):
         values["spec.s3"] = target.repository.removeprefix("s3:")
-        values["spec.insecureHttp"] = True if target.repository.startswith("s3:http:") else None
     elif target.claim is None:
         values["spec.repository"] = target.repository
+    values["spec.insecureHttp"] = is_in_the_clear(target.repository) or None
     return cluster_file.document(file_fields.TARGET, target.name, namespace, values)

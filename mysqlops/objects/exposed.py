@@ -10,10 +10,14 @@ from dataclasses import dataclass, field
 from mysqlops.core import exposure, names, ownership, routing
 from mysqlops.core.typed import Json
 from mysqlops.errors import ConfigError
+from mysqlops.objects import drift, field_owners
 
 SERVICE, POLICY = KINDS = ("Service", "NetworkPolicy")
 _SERVICE = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
 
+_ROLES, _TRAFFIC = (names.ROLE_PRIMARY, names.ROLE_REPLICA), ("Local", "Cluster")
+_MOST_PORT = 65535
+_NODE_PORT = ("spec", "ports", field_owners.ANY_ITEM, "nodePort")
 _CIDR = re.compile(r"[0-9a-fA-F.:]+/(0|[1-9][0-9]{0,2})")
 
 
@@ -38,11 +42,28 @@ class Request:
             raise ConfigError("--source-ranges is missing", hint="0.0.0.0/0,::/0 admits everybody")
         for range_ in self.ranges:
             _check_range(range_)
+        self._check_choices()
         if self.hostname and not exposure.is_hostname(self.hostname):
             raise ConfigError(f"--hostname {self.hostname!r}: expected a name such as db.example.com")
         if self.node_port and self.type != "NodePort":
             raise ConfigError("--node-port needs --type NodePort")
         return self
+
+    def _check_choices(self) -> None:
+        for option, chosen, among in (
+            ("--type", self.type, exposure.TYPES),
+            ("--role", self.role, _ROLES),
+            ("--traffic", self.traffic_policy, _TRAFFIC),
+        ):
+            if chosen not in among:
+                raise ConfigError(f"{option} {chosen!r}: expected {' or '.join(among)}")
+        for option, number in (("--port", self.port), ("--node-port", self.node_port or 1)):
+            if not 1 <= number <= _MOST_PORT:
+                raise ConfigError(f"{option} {number}: expected 1 to {_MOST_PORT}")
+
+    @property
+    def traffic_policy(self) -> str:
+        return self.traffic or ("Cluster" if self.type == "NodePort" else "Local")
 
 
 def _check_name(service_name: str, cluster: str) -> None:
@@ -74,7 +95,7 @@ def service(cluster: str, namespace: str, request: Request) -> Json:
     spec: Json = {
         "type": request.type,
         "selector": {**names.selector(cluster), **routing.selected(request.role)},
-        "externalTrafficPolicy": request.traffic or ("Cluster" if request.type == "NodePort" else "Local"),
+        "externalTrafficPolicy": request.traffic_policy,
         "ports": [port | ({"nodePort": request.node_port} if request.node_port else {})],
     }
     if request.role == names.ROLE_PRIMARY:
@@ -98,6 +119,31 @@ def policy(cluster: str, namespace: str, request: Request) -> Json:
     return {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": metadata, "spec": spec}
 
 
+def request_of(cluster: str, live: Json, admitting: Json, noted: exposure.Exposure) -> Request | None:
+    """What somebody asked for who got these objects and this note: the inverse of the above. None if a command was
+    interrupted before all was done, or if somebody changed the objects since."""
+    spec, notes = live["spec"], live["metadata"].get("annotations") or {}
+    port, rule = spec["ports"][0], (admitting["spec"].get("ingress") or [{}])[0]
+    is_chosen = spec["type"] == "NodePort" and field_owners.is_own(live, _NODE_PORT)
+    made = Request(
+        opens(live),
+        spec["type"],
+        routing.role_selected(spec.get("selector") or {}),
+        tuple(peer.get("ipBlock", {}).get("cidr", "") for peer in rule.get("from") or []),
+        spec.get("externalTrafficPolicy", ""),
+        noted.hostname,
+        port["port"],
+        port.get("nodePort", 0) if is_chosen else 0,
+        {key: notes[key] for key in notes if field_owners.is_own(live, ("metadata", "annotations", key))},
+    )
+    namespace = live["metadata"]["namespace"]
+    pairs = (service(cluster, namespace, made), live), (policy(cluster, namespace, made), admitting)
+    is_as_made = not any(drift.differences(wanted["spec"], found["spec"]) for wanted, found in pairs)
+    is_done = noted.signed or not noted.hostname
+    is_valid = all(_CIDR.fullmatch(range_) for range_ in made.ranges) and bool(made.ranges)
+    return made if is_done and is_valid and is_as_made else None
+
+
 def policy_of(service_name: str) -> str:
     return f"{service_name}-clients"
 
@@ -119,10 +165,11 @@ def opens(found: Json) -> str:
 
 def addresses(found: Json | None) -> list[str]:
     """Where clients connect, as far as the Service says it: of a NodePort only the port, at any node."""
-    if found is None:
+    ports = found["spec"].get("ports") if found is not None else None
+    if found is None or not ports:  # somebody made it one of another type
         return []
-    port = found["spec"]["ports"][0]
-    if found["spec"]["type"] == "NodePort":
+    port = ports[0]
+    if found["spec"].get("type") == "NodePort":
         return [f"NODE:{port['nodePort']}"] if port.get("nodePort") else []
     ingress = (found.get("status", {}).get("loadBalancer") or {}).get("ingress") or []
     return [f"{address.get('hostname') or address.get('ip')}:{port['port']}" for address in ingress]

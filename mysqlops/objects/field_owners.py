@@ -15,6 +15,7 @@ from mysqlops.core.typed import Json
 from mysqlops.errors import FieldOwner, Reason
 from mysqlops.objects import openings
 
+ANY_ITEM = "[]"
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 # The managers under which kubectl writes whole objects: apply (both ways), create and replace.
 _WHOLE = {
@@ -43,6 +44,20 @@ def held(found: Json, paths: Iterable[Sequence[str]]) -> list[FieldOwner]:
         for path in paths
         if _has(entry.get("fieldsV1") or {}, path)
     ]
+
+
+def is_own(found: Json, path: Sequence[str]) -> bool:
+    """Whether mysqlops applied that field, and nobody filled it in since. Of an object without a list of managers, as
+    after somebody cleared it, each field counts as applied. `ANY_ITEM` stands for any item of a list."""
+    ours = [entry for entry in _entries(found) if _is_ours(entry)]
+    return not ours or any(_holds(entry.get("fieldsV1") or {}, path) for entry in ours)
+
+
+def _holds(fields: Json, path: Sequence[str]) -> bool:
+    if not path:
+        return True
+    inside = [one for key, one in fields.items() if (key[:2] == "k:" if path[0] == ANY_ITEM else key == f"f:{path[0]}")]
+    return any(_holds(one, path[1:]) for one in inside)
 
 
 def _strangers(found: Json) -> Iterator[Json]:
@@ -172,9 +187,10 @@ def conflict(manifest: Json, owners: Sequence[FieldOwner]) -> Reason:
         """'{"metadata":{"managedFields":[{}]}}'"""
     )
     hint = f"no tool restores that value, so give the field to mysqlops, and run the same command again: {clear}"
-    if not all(owner.manager.startswith("kubectl") for owner in owners):
-        by_name = " and ".join(dict.fromkeys(shlex.quote(owner.manager) for owner in owners))
-        stop = f"stop {by_name} from applying it, or it restores its value (`mysqlops explain one-file`)"
+    restoring = [owner.manager for owner in owners if not owner.manager.startswith("kubectl")]
+    if restoring:
+        by_name = " and ".join(dict.fromkeys(map(shlex.quote, restoring)))
+        stop = f"stop {by_name} from applying it, or it restores its value (`mysqlops explain gitops`)"
         hint = f"{stop}; then run this, and the same command again: {clear}"
     text = f"{kind} {meta['name']}: {fields} belongs to {managers}, which gave it another value"
     return Reason("field-owner", text, hint)

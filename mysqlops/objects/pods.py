@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from mysqlops.core import names
+from mysqlops.core import instant, names
 from mysqlops.core.typed import Json
 
 _LEAST_TELLING = "Aborting"
@@ -87,10 +87,13 @@ _WARNED_SECONDS = 1200.0  # the StatefulSet controller retries after at most 100
 
 
 def warning(events: Sequence[Json], name: str, pod: Json | None, now: datetime) -> str:
-    """The latest Kubernetes warning about this pod or its creation; empty if there is no recent one."""
-    found = [(_time(event), str(event.get("message", ""))) for event in events if _is_about(event, name, pod)]
-    at, message = max(found, default=("", ""))
-    return message if at and (now - datetime.fromisoformat(at)).total_seconds() < _WARNED_SECONDS else ""
+    """The latest Kubernetes warning about this pod or its creation; empty if there is no recent one. Whoever may create
+    events may date them as they like."""
+    dated = [(_time(event), str(event.get("message", ""))) for event in events if _is_about(event, name, pod)]
+    recent = [
+        (at, message) for at, message in dated if at is not None and abs((now - at).total_seconds()) < _WARNED_SECONDS
+    ]
+    return max(recent, default=(now, ""))[1]
 
 
 def _is_about(event: Json, name: str, pod: Json | None) -> bool:
@@ -100,9 +103,9 @@ def _is_about(event: Json, name: str, pod: Json | None) -> bool:
     return about.get("kind") == "Pod" and about.get("uid", pod["metadata"]["uid"]) == pod["metadata"]["uid"]
 
 
-def _time(event: Json) -> str:
+def _time(event: Json) -> datetime | None:
     series = event.get("series") or {}
-    return str(event.get("lastTimestamp") or series.get("lastObservedTime") or event.get("eventTime") or "")
+    return instant.read(event.get("lastTimestamp") or series.get("lastObservedTime") or event.get("eventTime"))
 
 
 def why_silent(pod: Json | None, warned: str = "") -> str:

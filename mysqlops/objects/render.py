@@ -13,6 +13,7 @@ from mysqlops.core import my_cnf as lines
 from mysqlops.core import mysqld_config, names, pod_patch, setting_rules, sizing
 from mysqlops.core.spec import PREFERRED, REQUIRED, ClusterSpec
 from mysqlops.core.typed import Json
+from mysqlops.errors import ConfigError
 from mysqlops.objects import claims, exporter, network, pod_template
 
 BASE_NAME = "mysql"
@@ -171,9 +172,17 @@ def spread_of(template: Json) -> str:
         return PREFERRED
 
 
+# What to do about a part of a StatefulSet that somebody removed.
+HISTORY = "kubectl edit statefulset; `kubectl rollout history statefulset` shows what it had"
+
+
 def _volume(stateful_set: Json, name: str) -> Json:
-    volumes: list[Json] = stateful_set["spec"]["template"]["spec"]["volumes"]
-    return next(volume for volume in volumes if volume["name"] == name)
+    volumes: list[Json] = stateful_set["spec"]["template"]["spec"].get("volumes") or []
+    found = next((volume for volume in volumes if volume["name"] == name and "configMap" in volume), None)
+    if found is None:
+        where = f"StatefulSet {stateful_set['metadata']['name']}"
+        raise ConfigError(f"{where} has no volume {name} of a ConfigMap: somebody removed it", hint=HISTORY)
+    return found
 
 
 def config_of(stateful_set: Json) -> str | None:

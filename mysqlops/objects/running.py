@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import fields
 from typing import Any
 
 from mysqlops.core import image, mysqld_config, names, quantity
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.core.typed import Json
-from mysqlops.errors import Reason
+from mysqlops.errors import ConfigError, Reason
 from mysqlops.objects import network, pod_template, render
 from mysqlops.objects.render import USER_CNF
 
@@ -40,21 +40,25 @@ def spec_of(stateful_set: Json, settings: Json, policy: Json | None) -> ClusterS
     Raises ConfigError for values that mysqlops never writes."""
     access = network.access_of(policy)
     containers = {container["name"]: container for container in stateful_set["spec"]["template"]["spec"]["containers"]}
-    mysqld = containers[names.CONTAINER_MYSQLD]
-    claim = stateful_set["spec"]["volumeClaimTemplates"][0]["spec"]
-    noted = pod_template.noted(stateful_set)
-    source = f"ConfigMap of {stateful_set['metadata']['name']}, {USER_CNF}"
+    name, noted = stateful_set["metadata"]["name"], pod_template.noted(stateful_set)
+    source = f"ConfigMap of {name}, {USER_CNF}"
+
+    def of(container: str, *path: str) -> str:
+        return _text(f"StatefulSet {name}: container {container}", containers.get(container, {}), path)
+
+    claim = (stateful_set["spec"].get("volumeClaimTemplates") or [{}])[0].get("spec") or {}
+    mysqld = names.CONTAINER_MYSQLD
     return ClusterSpec(
-        name=stateful_set["metadata"]["name"],
+        name=name,
         namespace=stateful_set["metadata"]["namespace"],
         replicas=int(stateful_set["spec"]["replicas"]),
-        image=mysqld["image"],
-        agent_image=containers[names.CONTAINER_AGENT]["image"],
+        image=of(mysqld, "image"),
+        agent_image=of(names.CONTAINER_AGENT, "image"),
         exporter_image=containers.get(names.CONTAINER_EXPORTER, {}).get("image", ""),
-        storage_size=claim["resources"]["requests"]["storage"],
+        storage_size=_text(f"StatefulSet {name}: claim template", claim, ("resources", "requests", "storage")),
         storage_class=claim.get("storageClassName"),
-        memory=mysqld["resources"]["limits"]["memory"],
-        cpu=mysqld["resources"]["requests"]["cpu"],
+        memory=of(mysqld, "resources", "limits", "memory"),
+        cpu=of(mysqld, "resources", "requests", "cpu"),
         client_namespaces=access.client_namespaces,
         metrics_namespaces=access.metrics_namespaces,
         limit_egress=access.limit_egress,
@@ -65,6 +69,16 @@ def spec_of(stateful_set: Json, settings: Json, policy: Json | None) -> ClusterS
         pod=noted.pod,
         mysqld=mysqld_config.read(mysqld_config.parse(settings.get(USER_CNF, ""), source)),
     )
+
+
+def _text(what: str, found: Json, path: Sequence[str]) -> str:
+    """A text within an object; raises ConfigError if somebody has removed it."""
+    value: Any = found
+    for key in path:
+        value = value.get(key) if isinstance(value, dict) else None
+    if not isinstance(value, str):
+        raise ConfigError(f"{what} has no {'.'.join(path)}: somebody removed it", hint=render.HISTORY)
+    return value
 
 
 def differences(wanted: ClusterSpec, running: ClusterSpec, chosen: Collection[str] | None = None) -> list[Reason]:

@@ -6,6 +6,7 @@ Their success is read from the CronJobs' status (lastScheduleTime, lastSuccessfu
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 
@@ -93,7 +94,7 @@ class Seen:
     kind: str
     cron: str
     target: str
-    next: str
+    next: str  # empty: never, or not known
     last_success: str | None
     age: int  # seconds since the last success, or since the schedule was created
     max_age: int
@@ -118,7 +119,7 @@ def judge(cron_job: Json, now: datetime) -> Seen:
         kind=kind,
         cron=spec["schedule"],
         target=request.target,
-        next=instant.text(next(CronSim(spec["schedule"], now.astimezone(UTC)))),
+        next=next((instant.text(due) for due in _runs(spec["schedule"], now)), ""),
         last_success=success,
         age=int((now - since).total_seconds()),
         max_age=request.max_age if kind == BACKUP else request.verify_max_age,
@@ -132,8 +133,30 @@ def _due_between(cron: str, since: datetime, last: str | None, *, running: bool)
     if last is None:
         return 0
     until, count = datetime.fromisoformat(last), 0
-    for due in CronSim(cron, since.astimezone(UTC)):
+    for due in _runs(cron, since):
         if due > until or count >= 1000:
             break
         count += 1
     return max(0, count - running)
+
+
+# https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/#schedule-syntax
+_MACROS = {
+    "@yearly": "0 0 1 1 *",
+    "@annually": "0 0 1 1 *",
+    "@monthly": "0 0 1 * *",
+    "@weekly": "0 0 * * 0",
+    "@daily": "0 0 * * *",
+    "@midnight": "0 0 * * *",
+    "@hourly": "0 * * * *",
+}
+
+
+def _runs(cron: str, since: datetime) -> Iterator[datetime]:
+    """When a CronJob is due, as Kubernetes reads it. It takes more than `--cron` does from whoever edits the object:
+    macros, `?`, days that never come, and intervals, of which nobody knows when they began; the last two yield
+    nothing."""
+    try:
+        yield from CronSim(_MACROS.get(cron, cron).replace("?", "*"), since.astimezone(UTC))
+    except CronSimError:
+        return

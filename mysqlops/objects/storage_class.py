@@ -25,6 +25,14 @@ def default_of(classes: Iterable[Json]) -> str | None:
     return None if newest is None else str(newest["name"])
 
 
+def of_new_claim(named: str | None, classes: Iterable[Json]) -> str | None:
+    """The class that makes the volume of a claim which names this class, or none. None: no class does. Empty: somebody
+    makes the volume by hand."""
+    if named is None:
+        return default_of(classes)
+    return named if named == "" or named in {one["metadata"]["name"] for one in classes} else None
+
+
 def can_expand(storage_class: Json) -> bool:
     return bool(storage_class.get("allowVolumeExpansion"))
 

@@ -19,7 +19,7 @@ from mysqlops.errors import Reason, Refused
 from mysqlops.kube import manifests
 from mysqlops.objects import adopt as planning
 from mysqlops.objects import job_aim
-from mysqlops.operations import agents, jobs, observe, own
+from mysqlops.operations import agents, jobs, observe, own, programs
 from mysqlops.operations.session import Session
 from mysqlops.planning import status
 
@@ -193,7 +193,7 @@ def _open_account(session: Session, name: str) -> None:
     try:
         primary = status.must_lead(observe.judged(session, name))
         seconds = str(int(session.timeout_seconds))
-        agents.run(session.client, primary, "adopt-admit", seconds, timeout_seconds=30)
+        agents.run(session.client, primary, programs.ADOPT_ADMIT, seconds, timeout_seconds=30)
     except errors.MysqlopsError as error:
         if planning.copies(job):
             jobs.delete(session, names.adopt_job(name), name)
@@ -205,6 +205,6 @@ def _close_account(session: Session, name: str) -> None:
     """The Job drops the account at its end; if it did not, the primary's agent does."""
     try:
         if (primary := observe.judged(session, name).primary) is not None:
-            agents.run(session.client, primary, "adopt-close", timeout_seconds=30)
+            agents.run(session.client, primary, programs.ADOPT_CLOSE, timeout_seconds=30)
     except errors.MysqlopsError as error:
         session.progress.warn(f"the password of {names.USER_ADOPT} stays in the Secret: {error}")

@@ -20,6 +20,7 @@ from mysqlops.operations import (
     configure,
     data_version,
     deploy,
+    expose,
     leases,
     lock,
     observe,
@@ -58,8 +59,8 @@ def preview(session: Session, task: compared.Task, found: compared.Seen) -> tupl
     ):
         for action in found.actions:
             steps.append(Step(action.verb, "cluster", name, action.why, going=found.goal.going(found.state)))
-            if is_whole and action.verb in _PREVIEWS:
-                steps += _PREVIEWS[action.verb](_Work(session, name, found.goal, task.choice))
+            if action.verb in _PREVIEWS and (is_whole or action.verb in _OF_NO_MEMBER):
+                steps += _PREVIEWS[action.verb](_Work(session, name, found.goal, task.choice, found.state))
     return tuple(steps)
 
 
@@ -87,6 +88,7 @@ class _Work:
     name: str
     goal: planning.Wanted
     choice: agreed.Choice
+    state: planning.State
 
 
 def _act(session: Session, task: compared.Task, verb: str) -> bool:
@@ -96,7 +98,7 @@ def _act(session: Session, task: compared.Task, verb: str) -> bool:
         found = compared.seen(session.client, task)
         if verb not in {action.verb for action in found.actions}:
             return False
-        work = _Work(session, task.document.name, found.goal, task.choice)
+        work = _Work(session, task.document.name, found.goal, task.choice, found.state)
         _note(work, verb)
         try:
             _VERBS[verb](work)
@@ -114,7 +116,7 @@ def _deploy(session: Session, task: compared.Task, verb: str) -> bool:
         found = compared.seen(session.client, task)
         if verb not in {action.verb for action in found.actions}:
             return False
-        work = _Work(session, name, found.goal, task.choice)
+        work = _Work(session, name, found.goal, task.choice, found.state)
         _note(work, verb)
         plan = deploy.apply(session, work.goal.spec, None if found.state.spec is None else ())
         _note(work, verb)
@@ -184,6 +186,31 @@ def _stream(work: _Work) -> None:
         binlog.start(work.session, work.name, receiving.Request(target, request.every))
 
 
+def _unexpose(work: _Work) -> None:
+    for service in work.goal.outside(work.state).to_close():
+        expose.remove(work.session, work.name, service)
+
+
+def _unexposing(work: _Work) -> tuple[Step, ...]:
+    services = work.goal.outside(work.state).to_close()
+    found = [one for service in services for one in expose.to_delete(work.session.client, work.name, service)]
+    return tuple(Step("delete", kind, one["metadata"]["name"], "the file does not name it") for kind, one in found)
+
+
+def _expose(work: _Work) -> None:
+    """Without waiting for addresses: those are the load balancer's matter, and `status` shows them."""
+    for request in work.goal.outside(work.state).to_open():
+        expose.expose(work.session, work.name, request, wait=False)
+
+
+def _exposing(work: _Work) -> tuple[Step, ...]:
+    wanted = work.goal.outside(work.state).to_open()
+    made = [one for request in wanted for one in expose.check(work.session, work.name, request)]
+    return tuple(
+        Step("apply", one["kind"], one["metadata"]["name"], "opens it to clients from outside") for one in made
+    )
+
+
 _VERBS: dict[str, Callable[[_Work], object]] = {
     planning.FINISH: _finish,
     planning.SETTLE: _settle,
@@ -196,10 +223,15 @@ _VERBS: dict[str, Callable[[_Work], object]] = {
     planning.UNSCHEDULE: lambda work: schedule.remove(work.session, work.name),
     planning.STREAM: _stream,
     planning.STOP_STREAM: lambda work: binlog.stop(work.session, work.name),
+    planning.UNEXPOSE: _unexpose,
+    planning.EXPOSE: _expose,
 }
+_OF_NO_MEMBER = (planning.UNEXPOSE, planning.EXPOSE)  # whose plans ask the API server only
 _PREVIEWS: dict[str, Callable[[_Work], tuple[Step, ...]]] = {
     planning.RESIZE: lambda work: _resizing(work).steps,
     planning.SCALE: lambda work: scale.plan(work.session, work.name, work.goal.spec.replicas, _scaling(work)),
     planning.CONFIGURE: lambda work: _configuring(work).steps(),
     planning.UPGRADE: lambda work: _upgrading(work).steps,
+    planning.UNEXPOSE: _unexposing,
+    planning.EXPOSE: _exposing,
 }

@@ -14,7 +14,7 @@ from mysqlops.core.target import Target
 from mysqlops.core.typed import Json
 from mysqlops.errors import Reason, Refused
 from mysqlops.objects import backup as planning
-from mysqlops.operations import agents, jobs, leases, observe, recorded, restic, signing
+from mysqlops.operations import agents, jobs, leases, observe, programs, recorded, restic, signing
 from mysqlops.operations.session import Session
 from mysqlops.planning import backup_progress, status
 
@@ -36,7 +36,7 @@ class Request:
 def open_account(session: Session, name: str) -> None:
     """Create the account that backups copy with, before the first backup; raises Refused without a primary."""
     primary = status.must_lead(observe.judged(session, name))
-    agents.run(session.client, primary, "backup-open", timeout_seconds=_OPEN_SECONDS)
+    agents.run(session.client, primary, programs.BACKUP_OPEN, timeout_seconds=_OPEN_SECONDS)
 
 
 def job(session: Session, name: str, request: Request, backup_id: str) -> Json:

@@ -2,16 +2,17 @@
 
 One version of mysqlops is one agent, whoever runs it: a wheel carries the program, made when the wheel was built. In a
 checkout it is made of the sources, and of the wheel in vendor/ instead of what is installed. The same sources give the
-same digest with any Python, and the same bytes with the same zlib.
+same digest with any Python, and the same bytes with the same bz2 and zlib.
 It must stay small: `kubectl apply` keeps a copy of the whole ConfigMap in an annotation of at most 256 KiB.
 So modules are shipped without docstrings, comments and annotations of functions, with the same line numbers, and
-compressed together, which saves a quarter. agent/unpack.py makes them importable; so does an import of either package
+compressed together, which saves two fifths. agent/unpack.py makes them importable; so does an import of either package
 from agent.pyz.
 """
 
 from __future__ import annotations
 
 import ast
+import bz2
 import hashlib
 import io
 import re
@@ -31,7 +32,7 @@ _MAIN = "import sys, mysqlops_agent as it\nit.enter()\nfrom mysqlops.agent.__mai
 # A package that steps aside for the real one, once that can be imported.
 _STUB = "import sys\ndel sys.modules[__name__]\nimport mysqlops_agent\nmysqlops_agent.enter()\n__import__(__name__)\n"
 _UNPACK = Path("mysqlops", "agent", "unpack.py").as_posix()
-_ZIPPED = "program.zip.z"
+_ZIPPED, _DEFLATED = "program.zip.z", "program.z"
 _ROOT = Path(__file__).resolve().parents[2]
 _PACKAGED = _ROOT / "mysqlops" / "_agent" / "agent.pyz"
 _EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -82,14 +83,24 @@ def files(content: bytes) -> dict[str, bytes]:
 
 
 def lacks(content: bytes, path: str) -> bool:
-    """Whether this is a program without that module. Those of 2026-11 were a zip inside, before it no more than one."""
+    """Whether this is a program without that module."""
     try:
-        outside = _unzipped(content)
-        if _ZIPPED in outside:
-            return path not in _unzipped(zlib.decompressobj().decompress(outside[_ZIPPED], unpack.LARGEST))
-        return path not in (files(content) if unpack.PROGRAM in outside else outside)
-    except (zipfile.BadZipFile, zlib.error, ValueError):
+        return path not in _of_any_release(_unzipped(content))
+    except (zipfile.BadZipFile, zlib.error, ValueError, OSError):
         return False  # no program at all
+
+
+def _of_any_release(outside: Mapping[str, bytes]) -> Mapping[str, bytes]:
+    """Until 2026-11-28 the files were deflated, before that in a zip inside, and first no more than in one."""
+    if unpack.PROGRAM in outside:
+        return unpack.files(outside[unpack.PROGRAM])
+    if _DEFLATED in outside:
+        return unpack.apart(_inflated(outside[_DEFLATED]))
+    return _unzipped(_inflated(outside[_ZIPPED])) if _ZIPPED in outside else outside
+
+
+def _inflated(data: bytes) -> bytes:
+    return zlib.decompressobj().decompress(data, unpack.LARGEST)
 
 
 def _version(files: Mapping[str, bytes]) -> str:
@@ -102,7 +113,7 @@ def _version(files: Mapping[str, bytes]) -> str:
 def _packed(files: Mapping[str, bytes]) -> bytes:
     """As agent/unpack.py reads it."""
     head = "\n".join(f"{len(text)} {path}" for path, text in files.items())
-    return zlib.compress(head.encode() + b"\n\n" + b"".join(files.values()), 9)
+    return bz2.compress(head.encode() + b"\n\n" + b"".join(files.values()), 9)
 
 
 def _zipped(files: Mapping[str, bytes]) -> bytes:

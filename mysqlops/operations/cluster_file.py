@@ -17,6 +17,7 @@ from mysqlops.operations import compared, leases, observe, own, targets
 from mysqlops.operations.session import Session
 from mysqlops.planning import agreed, status, unsaid
 from mysqlops.planning import apply as planning
+from mysqlops.planning.file_parts import Difference
 
 ADD = "backup target add"
 
@@ -82,7 +83,7 @@ class File:
                     elif step.action == planning.DEPLOY:
                         deployed.add(entry.key)
             except errors.Refused as refusal:
-                reasons += refusal.reasons
+                reasons += map(entry.document.refusal, refusal.reasons)
         if reasons:
             raise errors.Refused(list(dict.fromkeys(reasons)))
         return Shown(tuple(steps), going, frozenset(deployed))
@@ -108,7 +109,7 @@ class File:
                 done.append(Step(ADD, "target", name, request.target.place))
         return done
 
-    def differences(self) -> list[tuple[Document, planning.Difference]]:
+    def differences(self) -> list[tuple[Document, Difference]]:
         """By document."""
         return [(entry.document, difference) for entry in self._in_order() for difference in self._differences(entry)]
 
@@ -128,15 +129,16 @@ class File:
         is_missing = targets.missing(entry.session.client, request)
         return (Step(ADD, "target", entry.document.name, request.target.place),) if is_missing else ()
 
-    def _differences(self, entry: Entry) -> list[planning.Difference]:
+    def _differences(self, entry: Entry) -> list[Difference]:
         if not entry.is_target:
             return compared.differences(entry.session.client, self._task(entry))
         request = self._request(entry)
         try:
             is_missing = targets.missing(entry.session.client, request)
         except errors.Refused as refusal:
-            return [planning.Difference("target", reason.message, request.target.place) for reason in refusal.reasons]
-        return [planning.Difference("target", None, request.target.place)] if is_missing else []
+            reasons = map(entry.document.refusal, refusal.reasons)
+            return [Difference("target", reason.message, request.target.place) for reason in reasons]
+        return [Difference("target", None, request.target.place)] if is_missing else []
 
     def _task(self, entry: Entry) -> compared.Task:
         namespace = entry.session.client.namespace
@@ -181,4 +183,6 @@ def export(client: Client, name: str) -> Exported:
         *unsaid.of_notes(annotations, cron_jobs),
         *unsaid.of_targets(used, existing),
     )
-    return Exported([*made, cluster_file.of_cluster(spec, state.schedule, state.receiver)], missing)
+    opened = state.exposed.values()  # all or none: `apply` closes those that a file with others does not name
+    said = [request for request in opened if request is not None and None not in opened]
+    return Exported([*made, cluster_file.of_cluster(spec, state.schedule, state.receiver, said)], missing)

@@ -16,12 +16,13 @@ from mysqlops.core.cluster_file import Document
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.kube.client import Client
 from mysqlops.objects import binlog as receiving
-from mysqlops.objects import cluster_file
+from mysqlops.objects import cluster_file, exposed
 from mysqlops.objects import schedule as cron_jobs
-from mysqlops.operations import leases, observe, own, targets
+from mysqlops.operations import leases, observe, outside, own, targets
 from mysqlops.planning import agreed, status
 from mysqlops.planning import apply as planning
 from mysqlops.planning import storage as volumes
+from mysqlops.planning.file_parts import Difference
 
 
 @dataclass(frozen=True)
@@ -50,8 +51,9 @@ def look(client: Client, name: str) -> planning.State:
         partial(own.find, client, "CronJob", names.schedule(name, cron_jobs.BACKUP), name),
         partial(own.find, client, "Deployment", names.receiver(name), name),
         partial(targets.everything, client),
+        *(partial(outside.opened, client, kind, name) for kind in exposed.KINDS),
     ]
-    running, lease, cron_job, deployment, known = client.together(reads)
+    running, lease, cron_job, deployment, known, made, policies = client.together(reads)
     annotations = status.annotations_of(lease)
     if running is None:
         running = _half_remade(client, name, annotations)
@@ -66,6 +68,7 @@ def look(client: Client, name: str) -> planning.State:
         noted=noted,
         schedule=cron_jobs.request_of(cron_job) if cron_job else None,
         receiver=cluster_file.Receiver(*receiving.noted(deployment)) if deployment else None,
+        exposed=outside.requests(name, made, policies, annotations),
         targets=frozenset(target.name for target in known),
         gone=agreed.NOTHING if running else _gone(client, name, annotations),
     )
@@ -93,7 +96,7 @@ def _noted(annotations: dict[str, str]) -> str:
     return str(found.get("verb", "")) if isinstance(found, dict) else ""
 
 
-def differences(client: Client, task: Task) -> list[planning.Difference]:
+def differences(client: Client, task: Task) -> list[Difference]:
     """Where the cluster is not what the file says, also where a command was interrupted; raises ConfigError."""
     state = look(client, task.document.name)
     goal = planning.wanted(task.document, task.new, state)

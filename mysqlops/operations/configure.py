@@ -13,14 +13,13 @@ from dataclasses import dataclass
 from dataclasses import replace as replaced
 
 from mysqlops import errors
-from mysqlops.core import mysqld_config, publication, setting_secrets, view
+from mysqlops.core import mysqld_config, publication, setting_kinds, setting_secrets, view
 from mysqlops.core.plan import Step
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.core.typed import Json
 from mysqlops.errors import Reason, Refused
-from mysqlops.mysql import variables
 from mysqlops.objects import render
-from mysqlops.operations import agents, image_check, observe, owned, proof, rollout, unproven, upgrade
+from mysqlops.operations import agents, image_check, observe, owned, programs, proof, rollout, unproven, upgrade
 from mysqlops.operations.session import Session
 from mysqlops.planning import settings, status
 
@@ -85,10 +84,10 @@ def plan(
         raise Refused(reasons)
     wanted = settings.values(config_map["data"][render.MY_CNF])
     kinds = _kinds(session, now, [*values, *map(mysqld_config.normalise, again)])
-    static = tuple(key for key in values if kinds[key] != variables.DYNAMIC)
+    static = tuple(key for key in values if kinds[key] != setting_kinds.DYNAMIC)
     if static:
         return Change(values, static, config_map, upgrade.plan(session, name, running, spec))
-    values |= {one: wanted.get(one) for one, kind in kinds.items() if kind == variables.DYNAMIC}
+    values |= {one: wanted.get(one) for one, kind in kinds.items() if kind == setting_kinds.DYNAMIC}
     owned.check(session.client, [(config_map, session.client.find("ConfigMap", running.in_use.config))])
     image_check.must_fit(session, spec, running.spec)
     image_check.must_pass(session, spec, objects)
@@ -100,10 +99,10 @@ def _kinds(session: Session, now: status.Status, values: Collection[str]) -> dic
         return {}
     if now.primary is None:
         raise errors.WaitTimeout(f"{now.name} has no primary to ask")
-    found: dict[str, str] = agents.run(session.client, now.primary, "setting-kinds", *values, timeout_seconds=20)
+    found = agents.run(session.client, now.primary, programs.SETTING_KINDS, *values, timeout_seconds=20)
     # A value that is set live goes through an argument of a program in the pod, which audit logs keep, and a statement.
     waits = {*filter(settings.waits_for_start, found), *setting_secrets.any_of(found)}
-    return {one: variables.STATIC if one in waits else kind for one, kind in found.items()}
+    return {one: setting_kinds.STATIC if one in waits else kind for one, kind in found.items()}
 
 
 def execute(session: Session, name: str, change: Change, limits: rollout.Limits) -> list[str]:
@@ -218,7 +217,9 @@ def read(session: Session, name: str, keys: list[str]) -> list[Value]:
     configured = settings.values(running.settings.get(render.MY_CNF, ""))
     wanted_keys = [mysqld_config.normalise(key) for key in keys] or sorted(configured)
     online = [member.name for member in observe.judged(session, name).members if member.state == view.ONLINE]
-    answers = {pod: agents.run(session.client, pod, "get-settings", *wanted_keys, timeout_seconds=30) for pod in online}
+    answers = {
+        pod: agents.run(session.client, pod, programs.GET_SETTINGS, *wanted_keys, timeout_seconds=30) for pod in online
+    }
     unknown = [key for key in keys if all(mysqld_config.normalise(key) not in found for found in answers.values())]
     if unknown:
         text = f"the servers of {name} know no variable {', '.join(unknown)}"

@@ -24,6 +24,7 @@ from mysqlops.operations import (
     orders,
     owned,
     preflight,
+    programs,
     vault,
     waiting,
 )
@@ -257,9 +258,8 @@ def prove(
         if member.name == seen.primary or (everywhere and member.role != names.ROLE_NONE)
     ]
     hosts = [names.member_host(seen.name, member.ordinal, seen.namespace) for member in reached]
-    words = ("probe", "--timeout", str(timeout_seconds), *hosts)
+    words = ("--timeout", str(timeout_seconds), *hosts)
     # Not from the primary, if another member exists: in some networks a pod cannot reach itself through a Service.
     others = [member.name for member in seen.members if member.state == view.ONLINE and member.name != seen.primary]
     where = (others or [seen.members[-1].name])[-1]
-    taken: dict[str, float] = agents.run(client, where, *words, timeout_seconds=timeout_seconds + 15)
-    return taken
+    return agents.run(client, where, programs.PROBE, *words, timeout_seconds=timeout_seconds + 15)

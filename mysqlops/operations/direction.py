@@ -7,7 +7,7 @@ from dataclasses import replace
 from mysqlops import errors
 from mysqlops.core import names, rollout
 from mysqlops.core.typed import Json
-from mysqlops.operations import observe
+from mysqlops.operations import happened, observe
 from mysqlops.operations.session import Session
 from mysqlops.planning import rollout as planning
 from mysqlops.planning import status
@@ -54,3 +54,4 @@ def _put(session: Session, found: Json, record: rollout.Rollout, template: Json)
             "spec": {**found["spec"], "template": template},
         }
     )
+    happened.turned(session, found, rollout.read(found), record)

@@ -15,12 +15,12 @@ from mysqlops.core.typed import Json
 from mysqlops.kube import manifests
 from mysqlops.kube.client import Client
 from mysqlops.objects import pods, render
-from mysqlops.operations import agents, carried, observe
+from mysqlops.operations import agents, carried, observe, programs
 from mysqlops.operations.session import Session
 from mysqlops.planning import status, storage, verdict
 from mysqlops.planning.checks import all as listed
-from mysqlops.planning.checks import answers, volumes
 from mysqlops.planning.checks import fixes as planning
+from mysqlops.planning.checks import volumes
 from mysqlops.planning.checks.model import BUDGET, CLASSES, ROLE, TARGETS, VOLUMES, Answer, Check, Facts, Finding
 
 _ASK_SECONDS = 4.0
@@ -131,16 +131,15 @@ def _ask(session: Session, pod: str, parts: Sequence[str], replicas: int) -> Ans
     asked = session.clock.now().timestamp()
     words = [*parts, "--replicas", str(replicas)] if "reach" in parts else parts
     try:
-        reply = agents.run(session.client, pod, "examine", *words, timeout_seconds=_ASK_SECONDS)
+        found = agents.run(session.client, pod, programs.EXAMINE, *words, timeout_seconds=_ASK_SECONDS)
     except errors.StepFailed as error:
         known = [part for part in parts if part not in _NEWER]
         if len(known) == len(parts) or not known:
             raise
-        reply = agents.run(session.client, pod, "examine", *known, timeout_seconds=_ASK_SECONDS)
-        found = answers.read(reply)
+        found = agents.run(session.client, pod, programs.EXAMINE, *known, timeout_seconds=_ASK_SECONDS)
         found["failed"] |= dict.fromkeys(set(parts) & _NEWER, str(error))
         return Answer(asked, session.clock.now().timestamp(), found)
-    return Answer(asked, session.clock.now().timestamp(), answers.read(reply))
+    return Answer(asked, session.clock.now().timestamp(), found)
 
 
 def _tried(read: Callable[[], Any]) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mysqlops.core import names, secret_map
-from mysqlops.operations import agents, observe, vault
+from mysqlops.operations import agents, observe, programs, vault
 from mysqlops.operations.session import Session
 
 _SECONDS = 20.0
@@ -20,5 +20,5 @@ def settle(session: Session, name: str) -> None:
         return
     primary = observe.judged(session, name).primary
     if primary is not None:
-        agents.run(client, primary, "exporter-close", timeout_seconds=_SECONDS)
+        agents.run(client, primary, programs.EXPORTER_CLOSE, timeout_seconds=_SECONDS)
         session.progress.say(f"dropped the account {names.USER_EXPORTER}: no member has a mysqld_exporter")

@@ -11,6 +11,7 @@ from mysqlops.core import exposure, names
 from mysqlops.core.exposure import Exposure
 from mysqlops.core.typed import Json
 from mysqlops.errors import Reason, Refused
+from mysqlops.kube.client import Client
 from mysqlops.objects import exposed
 from mysqlops.objects.exposed import Request
 from mysqlops.operations import leases, observe, orders, tls, waiting
@@ -22,10 +23,7 @@ def expose(session: Session, name: str, request: Request, *, wait: bool) -> list
     """Create or change the Service; its addresses, none if it has none yet. Raises Refused or WaitTimeout."""
     client = session.client
     observe.judged(session, name)
-    _check_free(session, name, request.service)
-    made = exposed.policy(name, client.namespace, request), exposed.service(name, client.namespace, request)
-    for manifest in made:
-        client.apply(manifest, dry_run=True)  # what the API server refuses is refused before anything is changed
+    made = check(session, name, request)
     before = exposure.read(orders.read(client, name)).get(request.service)
     is_signed = not request.hostname or (before is not None and before.signed and before.hostname == request.hostname)
     noted = Exposure(request.role, request.type, request.hostname, is_signed)
@@ -44,6 +42,16 @@ def expose(session: Session, name: str, request: Request, *, wait: bool) -> list
     return exposed.addresses(client.find("Service", request.service))
 
 
+def check(session: Session, name: str, request: Request) -> tuple[Json, Json]:
+    """The two objects; raises what the API server would refuse, before anything is changed."""
+    client = session.client
+    _check_free(session, name, request.service)
+    made = exposed.policy(name, client.namespace, request), exposed.service(name, client.namespace, request)
+    for manifest in made:
+        client.apply(manifest, dry_run=True)
+    return made
+
+
 def _looks(session: Session, service: str) -> Callable[[], waiting.Pending | None]:
     def look() -> waiting.Pending | None:
         if exposed.addresses(session.client.find("Service", service)):
@@ -57,14 +65,19 @@ def remove(session: Session, name: str, service: str) -> bool:
     """Close it again, whatever the Lease says; False if there is none. Host names leave the certificate when that is
     renewed."""
     client = session.client
-    existing = [(kind, manifest) for kind in exposed.KINDS for manifest in client.list(kind, exposed.selector(name))]
-    found = [(kind, one) for kind, one in existing if exposed.opens(one) == service]
+    found = to_delete(client, name, service)
     for kind, one in found:
         client.delete(kind, one["metadata"]["name"], uid=one["metadata"]["uid"])
     is_noted = service in exposure.read(status.annotations_of(leases.find(client, name)))
     if is_noted:
         _note(session, name, service, None)
     return bool(found) or is_noted
+
+
+def to_delete(client: Client, name: str, service: str) -> list[tuple[str, Json]]:
+    """The objects of a Service, each with its kind."""
+    existing = [(kind, manifest) for kind in exposed.KINDS for manifest in client.list(kind, exposed.selector(name))]
+    return [(kind, one) for kind, one in existing if exposed.opens(one) == service]
 
 
 def _note(session: Session, name: str, service: str, noted: Exposure | None) -> None:

@@ -7,7 +7,6 @@ It finds an image that cannot be pulled, is not MySQL, has an unsupported versio
 from __future__ import annotations
 
 import contextlib
-import copy
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -18,25 +17,20 @@ from mysqlops.core import (
     memory,
     mysqld_config,
     names,
-    pod_patch,
     quantity,
     series,
-    setting_secrets,
 )
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.core.typed import Json
 from mysqlops.errors import Reason
-from mysqlops.kube import manifests
 from mysqlops.kube.client import Client
-from mysqlops.objects import pod_template, pods
-from mysqlops.operations import waiting
+from mysqlops.operations import trial_pod, waiting
 from mysqlops.operations.session import Session
+from mysqlops.operations.trial_pod import EXPORTER, MYSQLD, PYTHON
 from mysqlops.planning import image_trial
 from mysqlops.planning.image_trial import Tried
 
-MYSQLD, PYTHON, _EXPORTER = "mysqld", "python", "exporter"
-_OPTIONS = {MYSQLD: "--image", PYTHON: "--agent-image", _EXPORTER: "--exporter-image"}
-_RUN_PYTHON = "import sys, ssl, json, shutil; print('python', *sys.version_info[:2], shutil.which('openssl') or '')"
+_OPTIONS = {MYSQLD: "--image", PYTHON: "--agent-image", EXPORTER: "--exporter-image"}
 _PULL_FAILURES = {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"}
 _START_FAILURES = {"CreateContainerConfigError", "CreateContainerError", "RunContainerError"}
 _OLDEST_PYTHON = (3, 11)
@@ -61,7 +55,7 @@ def pin(session: Session, spec: ClusterSpec, tried: Tried) -> ClusterSpec:
         session.progress.say(f"{text}; a pod on another node, or a later one, may run another image of that tag")
         return wanted
 
-    exporter = pinned(spec.exporter_image, _EXPORTER) if spec.exporter_image else ""
+    exporter = pinned(spec.exporter_image, EXPORTER) if spec.exporter_image else ""
     mysql, agent = pinned(spec.image, MYSQLD), pinned(spec.agent_image, PYTHON)
     return replace(spec, image=mysql, agent_image=agent, exporter_image=exporter)
 
@@ -109,7 +103,9 @@ def _fit(spec: ClusterSpec) -> memory.Fit:
 
 def check(session: Session, spec: ClusterSpec, objects: Sequence[Json]) -> Tried:
     """Try the images with the my.cnf; raises WaitTimeout if they could not be tried in time."""
-    client, wanted = session.client, pod(spec, objects)
+    client, wanted = session.client, trial_pod.pod(spec, objects)
+    if reasons := tuple(trial_pod.refused_patches(session.client, spec, objects)):
+        return Tried(reasons)
     with ended(session, wanted, "the images to be tried") as (finished, why_not):
         name = wanted["metadata"]["name"]
         if why_not is not None:
@@ -170,58 +166,6 @@ def _delete(session: Session, name: str) -> None:
         patience.pause(waiting.Pending(where))
 
 
-def pod(spec: ClusterSpec, objects: Sequence[Json]) -> Json:
-    """A pod under the same rules as a member's: whatever rejects it would reject a member too."""
-    template = next(item for item in objects if item["kind"] == "StatefulSet")["spec"]["template"]["spec"]
-    config = next(item for item in objects if item["kind"] == "ConfigMap" and "my.cnf" in item.get("data", {}))
-    locked = copy.deepcopy(template["containers"][0]["securityContext"])
-    tmp = [{"name": "tmp", "mountPath": "/tmp"}]  # noqa: S108 (a path inside the pod)
-    mysqld: Json = {
-        "name": MYSQLD,
-        "image": spec.image,
-        "command": ["sh", "-c", manifests.read_text("image-check/probe.sh")],
-        "env": pods.environment({"MY_CNF": _tried(config["data"]["my.cnf"])}),
-        "resources": copy.deepcopy(template["containers"][1]["resources"]) | {"limits": {"memory": spec.memory}},
-        "securityContext": locked,
-        "volumeMounts": tmp,
-    }
-    python: Json = {
-        "name": PYTHON,
-        "image": spec.agent_image,
-        "command": ["python3", "-c", _RUN_PYTHON],
-        "resources": copy.deepcopy(template["containers"][1]["resources"]),
-        "securityContext": copy.deepcopy(locked),
-    }
-    exporter = {key: copy.deepcopy(python[key]) for key in ("resources", "securityContext")}
-    exporter |= {"name": _EXPORTER, "image": spec.exporter_image, "args": ["--version"]}
-    made: Json = {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {
-            "name": f"{spec.name}-image-check",
-            "namespace": spec.namespace,
-            "labels": {names.LABEL_MANAGED_BY: names.APP_NAME, "app.kubernetes.io/component": "image-check"},
-        },
-        "spec": {
-            "restartPolicy": "Never",
-            "activeDeadlineSeconds": 600,
-            "automountServiceAccountToken": False,
-            "enableServiceLinks": False,
-            "securityContext": copy.deepcopy(template["securityContext"]),
-            "containers": [mysqld, python, *([exporter] if spec.exporter_image else [])],
-            "volumes": [{"name": "tmp", "emptyDir": {}}],
-        },
-    }
-    pod_template.finish(made, spec, pod_patch.IMAGE_CHECK)
-    return made
-
-
-def _tried(my_cnf: str) -> str:
-    """datadir must exist for the check, and this pod does not mount a member's. Whoever may read pods reads this too:
-    the trial does without the values of secrets."""
-    return setting_secrets.without_values(my_cnf).replace("/var/lib/mysql/data", "/tmp")  # noqa: S108 (in the pod)
-
-
 def _await_end(session: Session, name: str, what: str, ours: set[str]) -> tuple[dict[str, Ended], Reason | None]:
     """How each container ended, or why they will never run."""
 
@@ -274,7 +218,7 @@ def _judge_python(client: Client, spec: ClusterSpec, pod: str, code: int) -> lis
 
 
 def _judge_exporter(client: Client, spec: ClusterSpec, pod: str) -> tuple[Reason, ...]:
-    words = client.logs(pod, _EXPORTER) if spec.exporter_image else ""
+    words = client.logs(pod, EXPORTER) if spec.exporter_image else ""
     if not spec.exporter_image or "mysqld_exporter" in words:
         return ()
     text = f"--exporter-image {spec.exporter_image} is no mysqld_exporter: --version says {words.strip()[:200]!r}"

@@ -26,6 +26,7 @@ from mysqlops.operations import (
     observe,
     orders,
     owned,
+    preflight,
     remake,
     restore,
     vault,
@@ -78,6 +79,7 @@ def plan(session: Session, name: str, source: Source) -> Swap:
         raise Refused(reasons)
     restore.check_data(source.backup, backups.manifest(session, source.target, source.backup), running.spec)
     restore.check_image(session, source.backup, running.spec)
+    preflight.must_get_volumes(session, name)
     old = _in_use(session, name, running.stateful_set, annotations)
     new = Timeline(names.restored_template(session.clock.now()), str(uuid.uuid4()))
     return Swap(old, new, running.spec.replicas, source.backup.id, to=source.to)

@@ -13,7 +13,7 @@ from mysqlops import errors
 from mysqlops.core import instant, names, server_log
 from mysqlops.core.typed import Json
 from mysqlops.objects import pods
-from mysqlops.operations import agents, carried, observe
+from mysqlops.operations import agents, carried, observe, programs
 from mysqlops.operations.session import Session
 from mysqlops.planning import status
 
@@ -103,7 +103,7 @@ def _of_container(
 
 def _slow(session: Session, pod: str, request: Request) -> list[server_log.Entry]:
     since = session.clock.now() - timedelta(seconds=request.since_seconds)
-    answer = agents.run(session.client, pod, "slow", timeout_seconds=_ASK_SECONDS)
+    answer = agents.run(session.client, pod, programs.SLOW, timeout_seconds=_ASK_SECONDS)
     return server_log.of_slow(pod, answer, instant.precise(since))
 
 

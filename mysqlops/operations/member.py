@@ -6,7 +6,7 @@ from functools import partial
 
 from mysqlops.core import group, names, ordered, view
 from mysqlops.objects import claims as naming
-from mysqlops.operations import claims, observe, orders, own
+from mysqlops.operations import claims, observe, orders, own, preflight
 from mysqlops.operations.session import Session
 from mysqlops.planning import member as planning
 from mysqlops.planning import status
@@ -56,6 +56,7 @@ def check_rebuild(session: Session, name: str, member: str, *, accept_loss: bool
     planning.find(now, member)
     found = session.client.find("PersistentVolumeClaim", _claim(session, name, member))
     if found is not None:
+        preflight.must_get_volumes(session, name)
         claims.ask(session, name, found, claims.Request(accept_loss, ACCEPT_LOSS, repair=True))
     return now
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from mysqlops import errors
 from mysqlops.clock import Clock
-from mysqlops.core import group, names, ordered, ownership, publication, timeline
+from mysqlops.core import group, names, ordered, ownership, publication, target, timeline
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.core.typed import Json
 from mysqlops.kube.client import Client
@@ -169,10 +169,9 @@ def unaccounted_claims(client: Client, cluster: str, template: str) -> list[str]
 def targets(client: Client) -> tuple[Json, ...] | None:
     """The Secrets of backup targets that can be used, without their values; None if this user may not list them."""
     try:
-        found = client.list_metadata("Secret", names.LABEL_TARGET)
+        return tuple(filter(target.is_usable, client.list_metadata("Secret", names.LABEL_TARGET)))
     except errors.Forbidden:
         return None
-    return tuple(secret for secret in found if names.ANNOTATION_PENDING not in status.annotations_of(secret))
 
 
 def cluster(client: Client, name: str, clock: Clock, *, with_needed: bool = False) -> status.Observed:
@@ -232,7 +231,7 @@ def _lease(client: Client, name: str, cluster: str) -> list[Json]:
 def _schedules(client: Client, selector: str) -> list[Json]:
     """Roles of releases without backups do not allow reading them; then nothing is reported of them."""
     try:
-        return client.list("CronJob", f"{selector},{names.LABEL_STEPS}")
+        return list(filter(ownership.is_schedule, client.list("CronJob", f"{selector},{names.LABEL_STEPS}")))
     except errors.Forbidden:
         return []
 
@@ -278,9 +277,10 @@ def until(session: Session, name: str, is_done: Callable[[status.Status], bool],
 
 
 def _is_member(pod: Json, cluster: str) -> bool:
-    """Helper pods have the cluster's labels too; members are the StatefulSet's pods."""
+    """Helper pods have the cluster's labels too; members are the StatefulSet's pods, and have its names."""
     owners = pod["metadata"].get("ownerReferences") or []
-    return any(owner["kind"] == "StatefulSet" and owner["name"] == cluster for owner in owners)
+    is_owned = any(owner["kind"] == "StatefulSet" and owner["name"] == cluster for owner in owners)
+    return is_owned and names.is_member(pod["metadata"]["name"], cluster)
 
 
 def _by_name(items: Sequence[Json]) -> dict[str, Json]:
@@ -290,10 +290,10 @@ def _by_name(items: Sequence[Json]) -> dict[str, Json]:
 def _ready_behind(service: str, slices: Sequence[Json]) -> tuple[str, ...]:
     """Each pod once: a cluster with IPv4 and IPv6 has slices of both, and a pod in each."""
     found = {
-        endpoint["targetRef"]["name"]
+        str((endpoint.get("targetRef") or {}).get("name") or "")
         for endpoint_slice in slices
         if endpoint_slice["metadata"]["labels"].get("kubernetes.io/service-name") == service
         for endpoint in endpoint_slice.get("endpoints") or []
-        if (endpoint.get("conditions") or {}).get("ready") and endpoint.get("targetRef")
+        if (endpoint.get("conditions") or {}).get("ready")
     }
-    return tuple(sorted(found))
+    return tuple(sorted(found - {""}))

@@ -1,4 +1,8 @@
-"""Checks before `deploy` creates anything: all reasons to refuse at once, and warnings."""
+"""Checks before a command makes members or claims: all reasons to refuse at once, and warnings.
+
+What `doctor` asks of a cluster that runs, the same checks ask here ahead (planning/checks/all.py). The namespace and
+the user's own rights concern `deploy` alone.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +10,15 @@ from dataclasses import dataclass
 from functools import partial
 
 from mysqlops import errors
-from mysqlops.core import rights
+from mysqlops.core import names, rights, secret_map
 from mysqlops.core.spec import ClusterSpec
+from mysqlops.core.typed import Json
 from mysqlops.errors import Reason
 from mysqlops.kube.client import Client
-from mysqlops.objects import pods, storage_class
+from mysqlops.operations import observe
+from mysqlops.operations.session import Session
+from mysqlops.planning.checks import all as listed
+from mysqlops.planning.checks.model import Coming
 
 
 @dataclass(frozen=True)
@@ -25,16 +33,60 @@ def check(client: Client, spec: ClusterSpec) -> Findings:
     """Read-only checks; raises Unreachable if there is no API server, Forbidden never. A cluster that runs has its
     volumes: a class that has gone since is in the way of later members only."""
     client.version()
-    reasons = [*_check_namespace(client), *_check_rights(client)]
-    warnings: list[str] = []
-    if not reasons:
-        classes = _check_storage_class(client, spec)
-        if classes and client.find("StatefulSet", spec.name) is not None:
-            warnings += [reason.message for reason in classes]
-        else:
-            reasons += classes
-        warnings += _check_nodes(client, spec)
-    return Findings(tuple(reasons), tuple(warnings))
+    if reasons := [*_check_namespace(client), *_check_rights(client)]:
+        return Findings(tuple(reasons), ())
+    found, known = of_new(client, spec), known_passwords(client, spec.name)
+    if client.find("StatefulSet", spec.name) is None:
+        return Findings(found.reasons, (*found.warnings, *known))
+    return Findings((), (*(reason.message for reason in found.reasons), *found.warnings, *known))
+
+
+def of_new(client: Client, spec: ClusterSpec) -> Findings:
+    """What keeps a new cluster from getting its volumes, and its members from nodes of their own."""
+    return _ahead(client, spec.name, spec.replicas, spec.storage_class, is_new=True)
+
+
+def must_get_volumes(session: Session, name: str, *, members: int = 0) -> None:
+    """Raises Refused if the claims that a command is about to make, often in place of those that it deletes, would wait
+    for their volumes without end. `members`: how many there will be, if it adds some."""
+    template = session.client.get("StatefulSet", name)["spec"]["volumeClaimTemplates"][0].get("spec") or {}
+    found = _ahead(session.client, name, members, template.get("storageClassName"))
+    for warning in found.warnings:
+        session.progress.warn(warning)
+    if found.reasons:
+        raise errors.Refused(found.reasons)
+
+
+def _ahead(client: Client, name: str, members: int, named: str | None, *, is_new: bool = False) -> Findings:
+    kinds = ("StorageClass", "Node") if members else ("StorageClass",)
+    classes, *nodes = client.together([partial(_readable, client, kind) for kind in kinds])
+    found = listed.ahead(Coming(name, members, named, classes, nodes[0] if nodes else None, is_new=is_new))
+    reasons = tuple(reason for check, reason in found if check.refuses)
+    return Findings(reasons, tuple(reason.message for check, reason in found if not check.refuses))
+
+
+def _readable(client: Client, kind: str) -> list[Json] | None:
+    """Those of the whole Kubernetes cluster; None if this user may not list them."""
+    try:
+        return client.list(kind)
+    except errors.Forbidden:
+        return None
+
+
+def known_passwords(client: Client, cluster: str) -> list[str]:
+    """Whoever may create Secrets, and read none, could choose the passwords and the CA of a cluster that comes later.
+    One that was formed before has claims, and needs its Secrets."""
+    if observe.claims(client, cluster):
+        return []
+    purposes = (secret_map.INTERNAL, secret_map.ROOT, secret_map.CA)
+    secrets = [names.credentials_secret(cluster), *(secret_map.secret(cluster, purpose) for purpose in purposes)]
+    found = client.together([partial(client.find, "Secret", secret) for secret in secrets])
+    text = "exists and is filled: whoever filled it knows the passwords or the CA of the new cluster"
+    return [
+        f"Secret {secret} {text}; delete it for others"
+        for secret, existing in zip(secrets, found, strict=True)
+        if existing and existing.get("data")
+    ]
 
 
 def _check_namespace(client: Client) -> list[Reason]:
@@ -82,29 +134,3 @@ def _may(client: Client, group: str, resource: str, verb: str) -> bool:
         "spec": {"resourceAttributes": attributes},
     }
     return bool(client.create("SelfSubjectAccessReview", review)["status"]["allowed"])
-
-
-def _check_storage_class(client: Client, spec: ClusterSpec) -> list[Reason]:
-    try:
-        classes = {item["metadata"]["name"]: item for item in client.list("StorageClass")}
-    except errors.Forbidden:
-        return []
-    listed = ", ".join(sorted(classes)) or "none"
-    if spec.storage_class is not None and spec.storage_class not in classes:
-        text = f"--storage-class {spec.storage_class}: no such StorageClass; the cluster has: {listed}"
-        return [Reason("unknown-storage-class", text, "kubectl get storageclass")]
-    if spec.storage_class is None and storage_class.default_of(classes.values()) is None:
-        text = f"no StorageClass is the default, and --storage-class was not given; the cluster has: {listed}"
-        return [Reason("no-storage-class", text, "give --storage-class, or mark a StorageClass as the default")]
-    return []
-
-
-def _check_nodes(client: Client, spec: ClusterSpec) -> list[str]:
-    try:
-        nodes = client.list("Node")
-    except errors.Forbidden:
-        return []
-    usable = [node for node in nodes if not node["spec"].get("unschedulable") and pods.is_ready(node)]
-    if len(usable) >= spec.replicas:
-        return []
-    return [f"{len(usable)} nodes can take pods, for {spec.replicas} members: losing one node can stop several members"]

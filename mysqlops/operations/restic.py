@@ -6,14 +6,14 @@ import secrets
 from collections.abc import Sequence
 
 from mysqlops import errors
-from mysqlops.core import facts, names
+from mysqlops.core import facts
 from mysqlops.core.target import Target
 from mysqlops.core.typed import Json
 from mysqlops.kube import manifests
 from mysqlops.kube.client import Client
 from mysqlops.objects import backup as planning
 from mysqlops.objects import pod_template
-from mysqlops.operations import jobs
+from mysqlops.operations import clusters, jobs
 from mysqlops.operations.session import Session
 from mysqlops.planning import backup_progress
 
@@ -41,8 +41,7 @@ def steps(session: Session, target: Target, wanted: Sequence[planning.Step], hea
 
 def source(client: Client) -> planning.Source:
     """The source of a Job that belongs to no cluster: the first one of the namespace says what pods need there."""
-    found = client.list("StatefulSet", f"{names.LABEL_NAME}={names.APP_NAME}")
-    first = min(found, key=lambda one: str(one["metadata"]["name"]), default=None)
+    first = next(iter(clusters.stateful_sets(client)), None)
     return planning.Source(owner=pod_template.noted(first) if first else None)
 
 

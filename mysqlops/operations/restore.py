@@ -18,7 +18,6 @@ from mysqlops.core import (
     quantity,
     series,
     setting_secrets,
-    typed,
     version,
     zones,
 )
@@ -30,7 +29,20 @@ from mysqlops.kube import manifests
 from mysqlops.objects import backup as planning
 from mysqlops.objects import job_aim, pods, render
 from mysqlops.operations import backup as backups
-from mysqlops.operations import deploy, image_check, jobs, lock, marked, observe, orders, own, recorded, restic, vault
+from mysqlops.operations import (
+    deploy,
+    image_check,
+    jobs,
+    lock,
+    marked,
+    observe,
+    orders,
+    own,
+    preflight,
+    recorded,
+    restic,
+    vault,
+)
 from mysqlops.operations.session import Session
 from mysqlops.planning import backup_progress, image_trial, settings
 from mysqlops.planning import restore as swapping
@@ -83,8 +95,13 @@ def check(session: Session, chosen: backup.Backup, spec: ClusterSpec, to: str = 
         text = f"--storage-size {spec.storage_size}: the backup has {quantity.format_bytes(chosen.size)}"
         reasons.append(Reason("volume-too-small", text, "give a larger size"))
     reasons += known_bad(chosen) + backups.check_snapshot(session, chosen)
-    if reasons:
+    ahead = preflight.of_new(session.client, spec)
+    for warning in ahead.warnings:
+        session.progress.warn(warning)
+    if reasons := [*reasons, *ahead.reasons]:
         raise Refused(reasons)
+    for warning in preflight.known_passwords(session.client, spec.name):
+        session.progress.warn(warning)
 
 
 def check_data(chosen: backup.Backup, manifest: Json, spec: ClusterSpec) -> None:
@@ -236,7 +253,7 @@ def fill(session: Session, chosen: backup.Backup, target: Target, filling: Filli
     # A second run of a Job that had finished already reports nothing.
     compared = backup.compared(jobs.last_line(session, pod, "check"))
     reached = jobs.last_line(session, pod, "apply-logs") if filling.to else ""
-    filled = Filled(compared, typed.json_of(reached))
+    filled = Filled(compared, backup_progress.proof(reached))
     jobs.delete(session, name, spec.name)
     # From here on the volume holds more than the backup: a later run must not mistake it for the backup alone.
     # The UID: another claim that has the name by now is not filled.

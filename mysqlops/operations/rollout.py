@@ -24,6 +24,7 @@ from mysqlops.operations import (
     direction,
     followers,
     fresh,
+    happened,
     observe,
     proof,
     switchover,
@@ -83,7 +84,7 @@ def begin(session: Session, manifests: list[Json], record: rollout.Rollout, stat
         session.client.apply(manifest)
     wanted = copy.deepcopy(stateful_set)
     wanted["metadata"].setdefault("annotations", {})[names.ANNOTATION_ROLLOUT] = rollout.dump(record)
-    session.client.apply(wanted)
+    happened.turned(session, session.client.apply(wanted), None, record)
 
 
 def finish(session: Session, name: str, limits: Limits) -> list[str]:
@@ -155,16 +156,17 @@ def _close(session: Session, name: str) -> None:
     The record is deleted last: until then the rollout is open, and --resume finishes a killed run."""
     data_version.note(session.client, observe.judged(session, name))
     unproven.attempt(session, name)
-    used = render.in_use_of(session.client.get("StatefulSet", name))
-    plain = names.agent_config_map(name)
+    found = session.client.get("StatefulSet", name)
+    used, plain = render.in_use_of(found), names.agent_config_map(name)
     if used.agent != plain:
         newest = session.client.get("ConfigMap", used.agent)
         session.client.apply(render.renamed(newest, plain))
     followers.refresh(session, name)
-    for found in render.superseded(session.client.list("ConfigMap", names.selector_text(name)), name, used):
+    for old in render.superseded(session.client.list("ConfigMap", names.selector_text(name)), name, used):
         with suppress(errors.Conflict):  # somebody has put another one in its place
-            session.client.delete("ConfigMap", found["name"], uid=found["uid"])
+            session.client.delete("ConfigMap", old["name"], uid=old["uid"])
     session.client.patch("StatefulSet", name, {"metadata": {"annotations": {names.ANNOTATION_ROLLOUT: None}}})
+    happened.turned(session, found, rollout.read(found), None)
 
 
 def replace_all(
@@ -225,6 +227,7 @@ def _hand_over(session: Session, name: str, chosen: switching.Switchover, record
 def _replace(
     session: Session, seen: status.Observed, pod: str, *, record: rollout.Rollout | None, rebuild: bool
 ) -> None:
+    happened.step(session, seen, pod, {*old_of_template(seen), *_going(seen)}, record)
     claim = _claim(seen, pod)
     if claim is not None and (rebuild or naming.is_going(claim)):
         request = claims.Request(noted=_noted(session, seen.name, claim, record))

@@ -11,7 +11,7 @@ from mysqlops.core import gtid, names
 from mysqlops.core.plan import Step
 from mysqlops.core.typed import Json
 from mysqlops.errors import Reason, Refused
-from mysqlops.operations import claims, fresh, gtids, observe, owned, switchover, waiting
+from mysqlops.operations import claims, fresh, gtids, observe, owned, preflight, switchover, waiting
 from mysqlops.operations.session import Session
 from mysqlops.planning import actions, gate, status
 from mysqlops.planning import scale as planning
@@ -47,6 +47,8 @@ def plan(session: Session, name: str, target: int, request: Request) -> tuple[St
         _check_kept(session, now, _unused(session, now, now.replicas), request)
     elif reasons := _unusable_claims(session, now, target):
         raise Refused(reasons)
+    if _makes_claims(session, now, target, request):
+        preflight.must_get_volumes(session, name, members=target)
     return planning.steps(now, target, request.claims, [claim["metadata"]["name"] for claim in left])
 
 
@@ -102,6 +104,13 @@ def _ask_for(session: Session, name: str, seen: int, replicas: int, decided_at: 
             if patience.is_over():
                 raise
         patience.sleep(waiting.Pending(f"StatefulSet {name} to stay unchanged for a moment"))
+
+
+def _makes_claims(session: Session, now: status.Status, target: int, request: Request) -> bool:
+    """Whether a member to add has no claim that it may use."""
+    added = range(now.replicas, target)
+    kept = [session.client.find("PersistentVolumeClaim", _claim_of(now, ordinal)) for ordinal in added]
+    return None in kept or (request.rebuild and bool(kept))
 
 
 def _unusable_claims(session: Session, now: status.Status, target: int) -> list[Reason]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from mysqlops.core import names
+from mysqlops.core import names, ownership
 from mysqlops.core.target import Target
 from mysqlops.errors import Reason, Refused
 from mysqlops.objects import schedule as planning
@@ -61,7 +61,7 @@ def remove(session: Session, name: str) -> None:
 def seen(session: Session) -> list[planning.Seen]:
     """All of the namespace."""
     found = session.client.list("CronJob", f"{names.LABEL_NAME}={names.APP_NAME},{names.LABEL_STEPS}")
-    return [planning.judge(cron_job, session.clock.now()) for cron_job in found]
+    return [planning.judge(cron_job, session.clock.now()) for cron_job in filter(ownership.is_schedule, found)]
 
 
 def run_now(session: Session, name: str, kind: str, *, wait: bool) -> str:
@@ -81,7 +81,7 @@ def run_now(session: Session, name: str, kind: str, *, wait: bool) -> str:
     }
     metadata = {
         "name": job_name,
-        "labels": template["metadata"]["labels"],
+        "labels": {**((template.get("metadata") or {}).get("labels") or {}), **names.selector(name)},
         "annotations": {"cronjob.kubernetes.io/instantiate": "manual"},
         "ownerReferences": [owner],
     }

@@ -14,7 +14,7 @@ from mysqlops.core.plan import Step
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.core.typed import Json
 from mysqlops.objects import claims, storage_class
-from mysqlops.operations import configure, followers, observe, owned, remake, rollout, upgrade, waiting
+from mysqlops.operations import configure, followers, observe, owned, preflight, remake, rollout, upgrade, waiting
 from mysqlops.operations.session import Session
 from mysqlops.planning import gate, status, verdict
 from mysqlops.planning import storage as planning
@@ -41,6 +41,8 @@ def plan(session: Session, name: str, size: str, *, by_rebuild: bool) -> Change:
     steps = planning.steps(name, running.spec.storage_size, found, size, by_rebuild=by_rebuild)
     if by_rebuild and (reasons := gate.only_member(verdict.judge(seen), "--by-rebuild would delete its data")):
         raise errors.Refused(reasons)
+    if steps and by_rebuild:
+        preflight.must_get_volumes(session, name)
     if steps and not by_rebuild:
         planning.check_expandable(found, _expandable(session, found), size)
     if planning.template_differs(running.stateful_set, size):

@@ -6,9 +6,9 @@ import secrets
 from dataclasses import asdict, dataclass
 
 from mysqlops import errors
-from mysqlops.core import activity, ordered
+from mysqlops.core import ordered
 from mysqlops.core.typed import Json
-from mysqlops.operations import agents, observe, orders
+from mysqlops.operations import agents, observe, orders, programs
 from mysqlops.operations.session import Session
 from mysqlops.planning import switchover as planning
 
@@ -31,11 +31,7 @@ def plan(session: Session, name: str, to: str | None, limits: planning.Limits) -
     """The switchover to make, or None if there is nothing to do; raises Refused."""
     chosen = planning.choose(observe.judged(session, name), to, limits)
     if chosen is not None:
-        found = activity.transactions(agents.run(session.client, chosen.primary, "transactions", timeout_seconds=15))
-        if found is None:
-            raise errors.StepFailed(
-                f"{chosen.primary}: its open transactions have another form than this release expects"
-            )
+        found = agents.run(session.client, chosen.primary, programs.TRANSACTIONS, timeout_seconds=15)
         planning.check_transactions(found, limits)
     return chosen
 
@@ -50,29 +46,26 @@ def execute(
     seconds, token = limits.transactions_seconds, secrets.token_hex(8)
     measuring = _Measuring(session, bystander, chosen.to, token, seconds) if bystander and measured else None
     session.progress.say(f"handing the primary over from {chosen.primary} to {chosen.to}")
-    words = ["switchover", "--to", chosen.to, "--transactions-seconds", str(seconds)]
+    words = ["--to", chosen.to, "--transactions-seconds", str(seconds)]
     words += ["--meter", token] if measuring else []
     done = _hand_over(session, name, chosen.primary, words, seconds)
-    session.progress.say(f"{chosen.to} is primary; the roles changed in {done['seconds']:.2f} s")
+    session.progress.say(f"{chosen.to} is primary; the roles changed in {done.seconds:.2f} s")
     gap = measuring.result() if measuring else None
     _await_whole(session, name, chosen)
     return Result(
         primary=chosen.to,
         before=chosen.primary,
-        roles_seconds=done["seconds"],
-        write_gap_seconds=gap["seconds"] if gap else None,
-        client_failures=gap["failures"] if gap else None,
+        roles_seconds=done.seconds,
+        write_gap_seconds=gap.seconds if gap else None,
+        client_failures=gap.failures if gap else None,
     )
 
 
-def _hand_over(session: Session, name: str, primary: str, words: list[str], seconds: int) -> Json:
+def _hand_over(session: Session, name: str, primary: str, words: list[str], seconds: int) -> programs.HandedOver:
     try:
-        done: Json = agents.run(session.client, primary, *words, timeout_seconds=seconds + 60.0)
-    except errors.StepFailed as error:
-        raise errors.StepFailed(
-            str(error), hint=f"mysqlops status {name} shows the primary; then run it again"
-        ) from error
-    return done
+        return agents.run(session.client, primary, programs.SWITCHOVER, *words, timeout_seconds=seconds + 60.0)
+    except (errors.StepFailed, errors.BadAnswer) as error:
+        raise type(error)(str(error), hint=f"mysqlops status {name} shows the primary; then run it again") from error
 
 
 class _Measuring:
@@ -81,18 +74,20 @@ class _Measuring:
 
     def __init__(self, session: Session, bystander: str, to: str, token: str, seconds: int) -> None:
         self._client, self._bystander, self._seconds = session.client, bystander, seconds
-        self._words = ("write-gap", "--token", token, "--until", to, "--timeout", str(seconds + 60))
-        self._gap: Json = {}
+        self._words = ("--token", token, "--until", to, "--timeout", str(seconds + 60))
+        self._gap: programs.Gap | None = None
         self._failure: errors.MysqlopsError | None = None
         self._task = session.clock.start("write gap", self._run)
 
     def _run(self) -> None:
         try:
-            self._gap = agents.run(self._client, self._bystander, *self._words, timeout_seconds=self._seconds + 75.0)
+            self._gap = agents.run(
+                self._client, self._bystander, programs.WRITE_GAP, *self._words, timeout_seconds=self._seconds + 75.0
+            )
         except errors.MysqlopsError as error:
             self._failure = error
 
-    def result(self) -> Json:
+    def result(self) -> programs.Gap | None:
         """Raises the meter's error."""
         self._task.join()
         if self._failure is not None:

@@ -38,12 +38,9 @@ def find(client: Client, name: str | None) -> Target:
 
 def everything(client: Client) -> list[Target]:
     """Without those whose `add` has not finished."""
-    existing = client.list("Secret", names.LABEL_TARGET)
-    return [target.of_secret(secret) for secret in existing if not _is_pending(secret)]
-
-
-def _is_pending(secret: Json) -> bool:
-    return names.ANNOTATION_PENDING in (secret["metadata"].get("annotations") or {})
+    return [
+        target.of_secret(secret) for secret in client.list("Secret", names.LABEL_TARGET) if target.is_usable(secret)
+    ]
 
 
 @dataclass(frozen=True)
@@ -76,7 +73,7 @@ def _add(session: Session, request: Request) -> bool:
     try:
         printed = restic.steps(session, wanted, planning.INIT, "init").split()
     except errors.MysqlopsError as error:
-        if _is_pending(found) and (request.password is not None or str(error).startswith("init: ")):
+        if target.is_pending(found) and (request.password is not None or str(error).startswith("init: ")):
             client.delete("Secret", wanted.secret, uid=uid)
         raise
     change = {"metadata": {"uid": uid, "annotations": {names.ANNOTATION_PENDING: None}}}
@@ -90,6 +87,9 @@ def _prepared(client: Client, request: Request) -> tuple[Json | None, Json]:
     if wanted.claim:
         check_claim(client, wanted.claim)
     if (found := client.find("Secret", wanted.secret)) is not None:
+        if not target.is_one(found):
+            text = f"Secret {wanted.secret} exists and was not created by mysqlops; it was not touched"
+            raise Refused([Reason("foreign-object", text, "choose another name, or delete it if nothing uses it")])
         existing = target.of_secret(found)
         if existing.repository != wanted.repository or existing.claim != wanted.claim:
             text = f"target {wanted.name} is {existing.place}, not {wanted.place}"
@@ -106,7 +106,7 @@ def _prepared(client: Client, request: Request) -> tuple[Json | None, Json]:
 def missing(client: Client, request: Request) -> bool:
     """Whether `add` has to add it, and could; raises Refused, ConfigError, before anything is changed."""
     found, _ = _prepared(client, request)
-    if found is None or _is_pending(found):
+    if found is None or target.is_pending(found):
         return True
     wanted = request.target
     if (image := target.of_secret(found).image) != wanted.image:
@@ -120,7 +120,8 @@ def check_claim(client: Client, claim: str) -> None:
     """Raises Refused if the namespace has no such claim."""
     if client.find("PersistentVolumeClaim", claim) is None:
         text = f"--claim {claim}: no such claim in namespace {client.namespace}"
-        raise Refused([Reason("no-such-claim", text, "kubectl get pvc")])
+        hint = f"create it first, or give one of: kubectl get pvc -n {client.namespace}"
+        raise Refused([Reason("no-such-claim", text, hint)])
 
 
 def check(session: Session, wanted: Target) -> None:

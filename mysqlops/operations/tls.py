@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any
 
 from mysqlops import errors
 from mysqlops.core import instant, names, view
 from mysqlops.errors import Reason, Refused
-from mysqlops.operations import agents, observe, orders
+from mysqlops.operations import agents, observe, orders, programs
 from mysqlops.operations.session import Session
 from mysqlops.planning import old_ca, status
 
@@ -41,13 +40,13 @@ def rotate(session: Session, name: str, stage: str, hostnames: Sequence[str] = (
                 _check_before(session, seen, runner, part, tries)
             done = _run(session, runner, part)
             _check_hostnames(runner, done, hostnames)
-            wanted = str(done["fingerprint"])
+            wanted = done.fingerprint
             # Calm agents look at the Secrets once a minute, and at once when the Lease changes.
             with suppress(errors.KubeError):
                 orders.write(session.client, name, renewed=instant.precise(session.clock.now()))
             session.progress.say(f"{runner} put certificate {wanted} into the Secret")
             _await_loaded(session, name, wanted)
-            if not done.get("again"):
+            if not done.again:
                 break
     return wanted
 
@@ -55,12 +54,12 @@ def rotate(session: Session, name: str, stage: str, hostnames: Sequence[str] = (
 def _begin(session: Session, seen: status.Status, runner: str, stage: str) -> None:
     """A killed run may have left members that do not trust what signs next; raises Refused or WaitTimeout."""
     found = _run(session, runner, LOOK)
-    if stage == CERTIFICATE and found.get("again"):
+    if stage == CERTIFICATE and found.again:
         raise _waiting_ca(seen.name)
     if stage == DROP:
         _check_unused(session, seen, runner, is_signed=False)
-    if stage == DROP or found.get("again"):
-        _await_loaded(session, seen.name, str(found["fingerprint"]))
+    if stage == DROP or found.again:
+        _await_loaded(session, seen.name, found.fingerprint)
 
 
 def _waiting_ca(name: str) -> Refused:
@@ -77,13 +76,12 @@ def _check_before(session: Session, seen: status.Status, runner: str, part: str,
         _check_unused(session, seen, runner, is_signed=part == DROP)
 
 
-def _run(session: Session, runner: str, part: str) -> dict[str, Any]:
-    found: dict[str, Any] = agents.run(session.client, runner, "rotate-tls", part, timeout_seconds=60)
-    return found
+def _run(session: Session, runner: str, part: str) -> programs.Rotated:
+    return agents.run(session.client, runner, programs.ROTATE_TLS, part, timeout_seconds=60)
 
 
-def _check_hostnames(runner: str, done: dict[str, Any], hostnames: Sequence[str]) -> None:
-    if missing := sorted(set(hostnames) - set(done.get("hostnames", []))):
+def _check_hostnames(runner: str, done: programs.Rotated, hostnames: Sequence[str]) -> None:
+    if missing := sorted(set(hostnames) - set(done.hostnames)):
         text = f"the agent of {runner} is of an older release: its certificate does not contain {', '.join(missing)}"
         raise Refused([Reason("agent-too-old", text, f"mysqlops upgrade {runner.rpartition('-')[0]}")])
 
@@ -101,7 +99,7 @@ def _check_unused(session: Session, seen: status.Status, runner: str, *, is_sign
     """Raises Refused while a client needs the old CA, or a member does not answer; once the newest one has signed, also
     while a member presents a certificate of the old one."""
     hosts = {member.name: names.member_host(seen.name, member.ordinal, seen.namespace) for member in seen.members}
-    facts = old_ca.read(agents.run(session.client, runner, "tls-presented", *hosts.values(), timeout_seconds=90))
+    facts = agents.run(session.client, runner, programs.TLS_PRESENTED, *hosts.values(), timeout_seconds=90)
     try:
         secrets = session.client.list("Secret")
     except errors.Forbidden:

@@ -9,7 +9,7 @@ from functools import partial
 from mysqlops import errors
 from mysqlops.core import activity
 from mysqlops.errors import Reason, Refused
-from mysqlops.operations import agents, observe
+from mysqlops.operations import agents, observe, programs
 from mysqlops.operations.session import Session
 from mysqlops.planning import serving, status
 
@@ -45,7 +45,7 @@ def look(session: Session, name: str, member: str = "") -> Top:
 def _tried(session: Session, pod: str) -> activity.Activity | errors.MysqlopsError:
     """One member that does not answer must not hide the others."""
     try:
-        return activity.read(agents.run(session.client, pod, "top", timeout_seconds=_SECONDS))
+        return agents.run(session.client, pod, programs.TOP, timeout_seconds=_SECONDS)
     except errors.MysqlopsError as error:
         return error
 
@@ -65,7 +65,7 @@ class Victim:
 def victim(session: Session, name: str, member: str, number: int) -> Victim:
     """That session of the member, of the primary without one; raises Refused if it does not exist or is ours."""
     pod = serving.choose(observe.judged(session, name), member)
-    seen = activity.read(agents.run(session.client, pod, "top", timeout_seconds=_SECONDS))
+    seen = agents.run(session.client, pod, programs.TOP, timeout_seconds=_SECONDS)
     found = next((known for known in seen.sessions if known.id == number), None)
     if found is None:
         raise Refused(
@@ -79,5 +79,5 @@ def victim(session: Session, name: str, member: str, number: int) -> Victim:
 
 def kill(session: Session, chosen: Victim) -> bool:
     """End it; False if it had ended by itself. Raises Refused if its number is another user's by now."""
-    words = ("kill", str(chosen.session.id), f"--of={activity.mark(chosen.session.user)}")
-    return bool(agents.run(session.client, chosen.member, *words, timeout_seconds=_SECONDS))
+    words = (str(chosen.session.id), f"--of={activity.mark(chosen.session.user)}")
+    return agents.run(session.client, chosen.member, programs.KILL, *words, timeout_seconds=_SECONDS)

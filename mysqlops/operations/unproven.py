@@ -12,11 +12,10 @@ import json
 from collections.abc import Collection, Iterable, Mapping
 
 from mysqlops import errors
-from mysqlops.core import instant, ordered
+from mysqlops.core import instant, ordered, setting_kinds
 from mysqlops.errors import Reason, Refused
-from mysqlops.mysql import variables
 from mysqlops.objects import render
-from mysqlops.operations import agents, leases, lock, observe, orders
+from mysqlops.operations import agents, leases, lock, observe, orders, programs
 from mysqlops.operations.session import Session
 from mysqlops.planning import settings, status
 
@@ -63,8 +62,8 @@ def set_back(session: Session, name: str) -> list[str]:
 
 def _dynamic(session: Session, pod: str, keys: Collection[str]) -> list[str]:
     """Only these can have been set live, whatever the note names."""
-    kinds = agents.run(session.client, pod, "setting-kinds", *keys, timeout_seconds=20) if keys else {}
-    return [key for key in keys if kinds.get(key) == variables.DYNAMIC]
+    kinds = agents.run(session.client, pod, programs.SETTING_KINDS, *keys, timeout_seconds=20) if keys else {}
+    return [key for key in keys if kinds.get(key) == setting_kinds.DYNAMIC]
 
 
 def settle(session: Session, name: str) -> tuple[str, ...]:
@@ -89,6 +88,6 @@ def put(session: Session, pod: str, values: Mapping[str, str | None]) -> None:
     """Set variables of one server, None to its default; raises Refused if one is refused, and then sets none."""
     if not values:
         return
-    refused: dict[str, str] = agents.run(session.client, pod, "set-settings", json.dumps(values), timeout_seconds=60)
+    refused = agents.run(session.client, pod, programs.SET_SETTINGS, json.dumps(values), timeout_seconds=60)
     if refused:
         raise Refused([Reason("bad-config", f"{pod} refuses {key}: {why}") for key, why in refused.items()])

@@ -25,6 +25,7 @@ from mysqlops.operations import (
     image_check,
     observe,
     owned,
+    programs,
     rehearsed,
     secret_move,
     unproven,
@@ -282,5 +283,5 @@ def removed_plugins(
         return []
     if now.primary is None:
         raise errors.WaitTimeout(f"{now.name} has no primary to ask")
-    accounts: dict[str, list[str]] = agents.run(session.client, now.primary, "plugins", timeout_seconds=20)
+    accounts = agents.run(session.client, now.primary, programs.PLUGINS, timeout_seconds=20)
     return plugins.lost(accounts, after, spec.mysqld, now.name)

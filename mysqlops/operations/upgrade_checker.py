@@ -7,14 +7,14 @@ So the checker runs on request, and whoever knows better than a finding omits th
 
 from __future__ import annotations
 
-from mysqlops.core import counting, names, upgrade_findings, version
+from mysqlops.core import counting, names, pod_patch, upgrade_findings, version
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.core.typed import Json
 from mysqlops.core.upgrade_findings import Found
 from mysqlops.errors import Reason, Refused
 from mysqlops.kube import manifests
-from mysqlops.objects import pods
-from mysqlops.operations import image_check
+from mysqlops.objects import pod_template, pods
+from mysqlops.operations import image_check, trial_pod
 from mysqlops.operations.session import Session
 from mysqlops.planning.image_trial import Tried
 
@@ -41,10 +41,10 @@ def look(session: Session, spec: ClusterSpec, objects: list[Json], tried: Tried,
 
 def pod(spec: ClusterSpec, objects: list[Json], after: version.ServerVersion, secret: str) -> Json:
     """As the trial's, without Python; a client of the cluster, which its NetworkPolicy lets in."""
-    made = image_check.pod(spec, objects)
+    made = trial_pod.unfinished(spec, objects)
     made["metadata"]["labels"][names.LABEL_CLIENT] = spec.name
-    made["spec"]["containers"] = [one for one in made["spec"]["containers"] if one["name"] != image_check.PYTHON]
-    shell = next(one for one in made["spec"]["containers"] if one["name"] == image_check.MYSQLD)
+    made["spec"]["containers"] = [one for one in made["spec"]["containers"] if one["name"] != trial_pod.PYTHON]
+    shell = next(one for one in made["spec"]["containers"] if one["name"] == trial_pod.MYSQLD)
     shell["command"] = ["sh", "-c", manifests.read_text("image-check/upgrade-check.sh")]
     host = f"{names.primary_service(spec.name)}.{spec.namespace}.svc"
     shell["env"] += pods.environment({"PRIMARY": host, "TARGET_VERSION": f"{after}"})
@@ -57,6 +57,7 @@ def pod(spec: ClusterSpec, objects: list[Json], after: version.ServerVersion, se
     volume = {"secretName": secret, "items": items, "optional": True, "defaultMode": 0o440}
     authority = {"secretName": names.tls_secret(spec.name), "items": [{"key": "ca.crt", "path": "ca.crt"}]}
     made["spec"]["volumes"] += [{"name": "secret", "secret": volume}, {"name": "ca", "secret": authority}]
+    pod_template.finish(made, spec, pod_patch.IMAGE_CHECK)
     return made
 
 
@@ -65,8 +66,8 @@ def _run(session: Session, made: Json, secret: str) -> Found | None:
     with image_check.ended(session, made, "the upgrade checker to end") as (finished, why_not):
         if why_not is not None:
             raise Refused([why_not])
-        output = session.client.logs(made["metadata"]["name"], image_check.MYSQLD, lines=_MOST_LINES)
-        code = finished[image_check.MYSQLD].code
+        output = session.client.logs(made["metadata"]["name"], trial_pod.MYSQLD, lines=_MOST_LINES)
+        code = finished[trial_pod.MYSQLD].code
     last = next(iter(output.strip().splitlines()[-1:]), "it printed nothing")[:300]
     if code == _UNREADABLE_SECRET:
         hint = f"kubectl create secret generic {secret} --from-literal=username=… --from-file=password=FILE"

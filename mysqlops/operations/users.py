@@ -7,14 +7,16 @@ same command continues, since the Secret shows how far it came.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from mysqlops.core import activity, instant, names, ordered, rotation, secret_map
 from mysqlops.mysql import accounts as ours
-from mysqlops.operations import agents, observe, orders
+from mysqlops.operations import agents, observe, orders, programs
 from mysqlops.operations.session import Session
 from mysqlops.planning import rotation as planning
 from mysqlops.planning import serving, status
+
+T = TypeVar("T")
 
 _STEP_SECONDS = 60
 
@@ -47,7 +49,7 @@ class Listed:
 def accounts(session: Session, name: str) -> list[Listed]:
     """All accounts of the primary, which are the group's. Raises Refused if there is no primary."""
     pod = serving.choose(observe.judged(session, name))
-    found = activity.accounts(agents.run(session.client, pod, "accounts", timeout_seconds=_STEP_SECONDS))
+    found = agents.run(session.client, pod, programs.ACCOUNTS, timeout_seconds=_STEP_SECONDS)
     keys = {(account.user, account.host): account.key for account in (*ours.ALWAYS, ours.LOOPBACK, ours.BACKUP)}
     return [Listed(account, _secret(name, keys.get((account.user, account.host)))) for account in found]
 
@@ -61,18 +63,18 @@ def rotate(session: Session, name: str) -> Result:
     client = session.client
     order = ordered.rotation(orders.read(client, name))
     now = observe.judged(session, name)
-    seen = rotation.Seen(**_step(session, now, "look"))
+    seen = _step(session, now, programs.ROTATE_LOOK)
     planning.check_rotate(now, order, seen)
     if order is None:
         order = ordered.Rotation(instant.text(session.clock.now()))
         orders.write(client, name, rotated=order.as_json())
     users = []
     if seen.stage != rotation.SWITCHED:
-        opened = _step(session, now, "open")
-        users = opened["users"]
+        opened = _step(session, now, programs.ROTATE_OPEN)
+        users = opened.users
         what = "every member to have the new passwords"
-        now = observe.until(session, name, lambda one: planning.have_applied(one, opened["executed"]), what)
-        _step(session, now, "switch")
+        now = observe.until(session, name, lambda one: planning.have_applied(one, opened.executed), what)
+        _step(session, now, programs.ROTATE_SWITCH)
     # Read after the Secret has changed: any other pod reads the new passwords.
     holders = planning.uids(observe.cluster(client, name, session.clock).pods.values())
     _note(session, name, order, holders=holders)
@@ -88,10 +90,10 @@ def finish(session: Session, name: str) -> Result:
     order = planning.check_finish(now, order)
     older = planning.holders(order, observe.cluster(client, name, session.clock).pods.values())
     if older:
-        users = _step(session, now, "finish-without-replication")
+        users = _step(session, now, programs.ROTATE_FINISH_MOST)
         _note(session, name, order, dropped=True)
         return Result(users, [names.USER_REPLICATION])
-    users = _step(session, now, "finish")
+    users = _step(session, now, programs.ROTATE_FINISH)
     orders.write(client, name, rotated=None)
     return Result(users, [])
 
@@ -103,5 +105,5 @@ def _note(session: Session, name: str, order: ordered.Rotation, **fields: Any) -
     )
 
 
-def _step(session: Session, now: status.Status, stage: str) -> Any:
-    return agents.run(session.client, status.must_lead(now), "rotate-users", stage, timeout_seconds=_STEP_SECONDS)
+def _step(session: Session, now: status.Status, stage: programs.Program[T]) -> T:
+    return agents.run(session.client, status.must_lead(now), stage, timeout_seconds=_STEP_SECONDS)

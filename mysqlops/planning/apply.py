@@ -7,28 +7,30 @@ trace in the objects that are compared here is covered by a note: the verb that 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass, field, replace
 
-from mysqlops.core import duration, mysqld_config, names, quantity, rollout, setting_secrets
+from mysqlops.core import file_fields, mysqld_config, names, quantity, rollout, setting_secrets
 from mysqlops.core.cluster_file import Document
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.errors import Reason, Refused
 from mysqlops.objects import cluster_file, schedule
 from mysqlops.objects import running as live
 from mysqlops.objects.cluster_file import Receiver
-from mysqlops.planning import agreed, settings
+from mysqlops.objects.exposed import Request
+from mysqlops.planning import agreed, file_parts, settings
 from mysqlops.planning.agreed import Choice, Gone
+from mysqlops.planning.file_parts import Difference
 
 DEPLOY = "deploy"
 FINISH, SETTLE, RESUME = "finish storage resize", "config set --settle", "upgrade --resume"
 RESIZE, SCALE, CONFIGURE, UPGRADE = "storage resize", "scale", "config set", "upgrade"
 SCHEDULE, UNSCHEDULE = "backup schedule set", "backup schedule remove"
 STREAM, STOP_STREAM = "backup binlog start", "backup binlog stop"
-_VERBS = (DEPLOY, RESIZE, SCALE, CONFIGURE, UPGRADE, SCHEDULE, UNSCHEDULE, STREAM, STOP_STREAM)  # that a note may name
+UNEXPOSE, EXPOSE = "unexpose", "expose"
+_OF_PARTS = (SCHEDULE, UNSCHEDULE, STREAM, STOP_STREAM, UNEXPOSE, EXPOSE)
+_VERBS = (DEPLOY, RESIZE, SCALE, CONFIGURE, UPGRADE, *_OF_PARTS)  # that a note may name
 _SETTING, _INTERRUPTED = "spec.settings", "it was interrupted"
 _FIELDS = {field: path for path, field in {**cluster_file.KEPT, **cluster_file.OPTIONAL}.items()}
-_MOST_SHOWN = 160
 _ELSEWHERE = ("replicas", "storage_size", "storage_class")  # changed by no rollout
 
 
@@ -45,33 +47,26 @@ class State:
     noted: str = ""  # the verb that an `apply` was running
     schedule: schedule.Request | None = None
     receiver: Receiver | None = None
+    exposed: Mapping[str, Request | None] = field(default_factory=dict)  # file_parts.Outside says which
     targets: frozenset[str] = frozenset()
     gone: Gone = agreed.NOTHING  # if it does not exist
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """The cluster of a document: `receiver` and `schedule` are None for none."""
+    """The cluster of a document: `receiver` and `schedule` are None for none, `exposed` if the file does not say."""
 
     spec: ClusterSpec
     schedule: schedule.Request | None
     receiver: Receiver | None
+    exposed: tuple[Request, ...] | None = None
+
+    def outside(self, state: State) -> file_parts.Outside:
+        return file_parts.Outside(state.exposed, self.exposed)
 
     def going(self, state: State) -> frozenset[str]:
         before, after = state.spec.replicas if state.spec else 0, self.spec.replicas
         return frozenset(names.pod(self.spec.name, number) for number in range(after, before) if after)
-
-
-@dataclass(frozen=True)
-class Difference:
-    """A field of the file that the cluster has with another value; None is not set."""
-
-    path: str
-    running: Any
-    wanted: Any
-
-    def __str__(self) -> str:
-        return f"{self.path}: {_shown(self.running)} -> {_shown(self.wanted)}"
 
 
 @dataclass(frozen=True)
@@ -89,7 +84,10 @@ def wanted(document: Document, new: ClusterSpec, state: State) -> Wanted:
         base = replace(base, replicas=state.replicas_stopped)
     spec = cluster_file.spec_of(document, base, is_running=state.spec is not None)
     return Wanted(
-        spec, cluster_file.schedule_of(document, state.schedule), cluster_file.receiver_of(document, state.receiver)
+        spec,
+        cluster_file.schedule_of(document, state.schedule),
+        cluster_file.receiver_of(document, state.receiver),
+        cluster_file.exposed_of(document),
     )
 
 
@@ -110,8 +108,9 @@ def differences(goal: Wanted, state: State) -> list[Difference]:
     return [
         *_of_spec(goal.spec, running),
         *_of_settings(goal.spec.mysqld, running.mysqld),
-        *_parts(cluster_file.SCHEDULE, _facts(state.schedule), _facts(goal.schedule)),
-        *_parts(cluster_file.BINLOG, _facts(state.receiver), _facts(goal.receiver)),
+        *file_parts.differences(cluster_file.SCHEDULE, state.schedule, goal.schedule),
+        *file_parts.differences(cluster_file.BINLOG, state.receiver, goal.receiver),
+        *goal.outside(state).differences(),
     ]
 
 
@@ -137,43 +136,6 @@ def _of_settings(goal: Mapping[str, str | None], running: Mapping[str, str | Non
         if key not in goal or key not in running or goal[key] != running[key]:
             said = [setting_secrets.said(key, among) for among in (running, goal)]
             yield Difference(f"{_SETTING}.{key}", *said)
-
-
-def _parts(section: str, running: Mapping[str, Any], goal: Mapping[str, Any]) -> Iterator[Difference]:
-    if not goal or not running:
-        if goal != running:
-            yield Difference(section, _brief(running), _brief(goal))
-        return
-    for key, value in goal.items():
-        if value != running[key]:
-            yield Difference(f"{section}.{key}", running[key], value)
-
-
-def _facts(request: schedule.Request | Receiver | None) -> dict[str, Any]:
-    """By the file's names."""
-    if request is None:
-        return {}
-    if isinstance(request, Receiver):
-        return {"target": request.target, "every": duration.text_of(request.every)}
-    ages = {"maxAge": _age(request.max_age), "verifyMaxAge": _age(request.verify_max_age)}
-    keep = {f"keep.{key}": value for key, value in vars(request.keep).items()}
-    when = {"cron": request.cron, "verifyCron": request.verify_cron}
-    return {"target": request.target, **when, "member": request.member, "rate": f"{request.rate_mib}Mi", **ages, **keep}
-
-
-def _age(seconds: float) -> str:
-    return duration.text_of(seconds) if seconds else "two periods"
-
-
-def _brief(facts: Mapping[str, Any]) -> str | None:
-    return f"to {facts['target']}" if facts else None
-
-
-def _shown(value: Any) -> str:
-    if value is None or value in ((), ""):
-        return "none"
-    text = ",".join(value) if isinstance(value, tuple) else str(value)
-    return text if len(text) <= _MOST_SHOWN else f"{text[: _MOST_SHOWN - 3]}..."
 
 
 def _refused(goal: Wanted, state: State) -> Iterator[Reason]:
@@ -229,6 +191,7 @@ def _actions(goal: Wanted, state: State) -> Iterator[Action]:
         if state.noted in (RESIZE, SCALE, CONFIGURE, UPGRADE) and state.noted not in {action.verb for action in found}:
             yield Action(state.noted, _INTERRUPTED)
     yield from _backups(goal, state)
+    yield from _ways_in(goal, state)
 
 
 def _of_new(spec: ClusterSpec) -> str:
@@ -266,13 +229,23 @@ def _changes(goal: Wanted, running: ClusterSpec) -> Iterator[Action]:
 
 def _backups(goal: Wanted, state: State) -> Iterator[Action]:
     pairs = (
-        (cluster_file.SCHEDULE, _facts(state.schedule), _facts(goal.schedule), (SCHEDULE, UNSCHEDULE)),
-        (cluster_file.BINLOG, _facts(state.receiver), _facts(goal.receiver), (STREAM, STOP_STREAM)),
+        (cluster_file.SCHEDULE, state.schedule, goal.schedule, (SCHEDULE, UNSCHEDULE)),
+        (cluster_file.BINLOG, state.receiver, goal.receiver, (STREAM, STOP_STREAM)),
     )
     for section, running, request, (put, remove) in pairs:
-        changed = [str(difference) for difference in _parts(section, running, request)]
+        changed = [str(difference) for difference in file_parts.differences(section, running, request)]
         if changed or state.noted in (put, remove):
             yield Action(put if request else remove, ", ".join(changed) or _INTERRUPTED)
+
+
+def _ways_in(goal: Wanted, state: State) -> Iterator[Action]:
+    """Closing first: the port of a node may be wanted for another Service."""
+    outside = goal.outside(state)
+    if closed := outside.to_close():
+        yield Action(UNEXPOSE, f"{file_fields.EXPOSE} does not name {', '.join(closed)}")
+    if outside.to_open():
+        closing = [f"{file_fields.EXPOSE}.{name}" for name in closed]
+        yield Action(EXPOSE, ", ".join(str(one) for one in outside.differences() if one.path not in closing))
 
 
 def spec_for(verb: str, goal: ClusterSpec, running: ClusterSpec) -> ClusterSpec:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
-from mysqlops.core import instant, names
+from mysqlops.core import instant
 from mysqlops.planning.status import Condition, Member
 
 CODE, CA_CODE = "certificate-ends", "ca-ends"
@@ -43,9 +43,4 @@ def line(members: Sequence[Member]) -> str:
 
 def _first(moments: Iterable[str | None]) -> datetime | None:
     """The earliest moment of all members; None if none is known."""
-    return min((at for moment in moments if (at := _moment(moment))), default=None)
-
-
-def _moment(text: str | None) -> datetime | None:
-    """Parses an annotation, which may hold anything that somebody wrote there."""
-    return datetime.fromisoformat(text) if text and names.is_moment(text) else None
+    return min((at for moment in moments if (at := instant.read(moment))), default=None)

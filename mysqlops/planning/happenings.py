@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from mysqlops.core import measured, names, publication, rollout
+from mysqlops.core import instant, measured, names, publication, rollout
 from mysqlops.core.typed import Json
 
 NORMAL, WARNING = "Normal", "Warning"
@@ -31,6 +31,35 @@ class Happening(NamedTuple):
     def name(self, cluster: str) -> str:
         digest = hashlib.sha256(f"{self.reason} {self.key}".encode()).hexdigest()[:16]
         return f"{cluster}.{self.reason.lower()}.{digest}"
+
+
+class Reporter(NamedTuple):
+    """Who posts an Event: the kind of program, and which one of them."""
+
+    component: str
+    instance: str
+
+
+def event(one: Happening, owner: Json, by: Reporter, at: str, pod: Json | None = None) -> Json:
+    """The Event of the StatefulSet with this metadata, or of the reporter's own pod."""
+    about = {"apiVersion": "apps/v1", "kind": "StatefulSet", "name": owner["name"], "uid": owner["uid"]}
+    if one.of_pod and pod is not None:
+        about = {"apiVersion": "v1", "kind": "Pod", "name": pod["name"], "uid": pod["uid"]}
+    return {
+        "apiVersion": "v1",
+        "kind": "Event",
+        "metadata": {"name": one.name(owner["name"]), "namespace": owner["namespace"]},
+        "involvedObject": {**about, "namespace": owner["namespace"]},
+        "reason": one.reason,
+        "message": one.message,
+        "type": one.kind,
+        "firstTimestamp": at,
+        "lastTimestamp": at,
+        "count": 1,
+        "source": {"component": names.APP_NAME, "host": by.instance},
+        "reportingComponent": by.component,
+        "reportingInstance": by.instance,
+    }
 
 
 def is_promoted(role: str, now: publication.Publication) -> bool:
@@ -61,13 +90,16 @@ def of_fence(before: str | None, now: str | None, pod: str, at: str) -> Iterator
 def of_certificate(seen: publication.Publication, at: datetime) -> Iterator[Happening]:
     """Agents renew long before: so late, nobody did."""
     for what, until, days in (("certificate", seen.certificate_until, 14), ("CA", seen.ca_until, 60)):
-        if names.is_moment(until) and datetime.fromisoformat(until) - at < timedelta(days=days):
+        if (ends := instant.read(until)) is not None and ends - at < timedelta(days=days):
             yield Happening("CertificateEnds", f"a {what} expires at {until}", f"{what} {until}", WARNING)
 
 
 def of_stateful_set(before: Json, now: Json) -> Iterator[Happening]:
-    """The steps of a rollout that are not the StatefulSet's own Events."""
-    was, is_ = rollout.read(before), rollout.read(now)
+    yield from of_rollout(rollout.read(before), rollout.read(now))
+
+
+def of_rollout(was: rollout.Rollout | None, is_: rollout.Rollout | None) -> Iterator[Happening]:
+    """Its beginning, end and change of direction; None: none is open."""
     if is_ is not None and (was is None or was.since != is_.since):
         yield Happening("RolloutStarted", f"a rollout began: {is_.why}"[:500], is_.since)
     if is_ is not None and is_.failure and not rollout.goes_back(was):
@@ -75,6 +107,18 @@ def of_stateful_set(before: Json, now: Json) -> Iterator[Happening]:
     if was is not None and (is_ is None or was.since != is_.since):
         text = "the rollout was rolled back" if was.failure else "the rollout has ended"
         yield Happening("RolloutEnded", text, was.since)
+
+
+def of_step(record: rollout.Rollout, pod: str, uid: str, place: tuple[int, int]) -> Happening:
+    """The pod with that UID is replaced, as the first number of `place` of as many members as the second."""
+    change = (record.version_before, record.version_after)
+    if record.failure:
+        change = (record.version_after, record.version_before)
+    what = f"MySQL {' -> '.join(change)}" if record.changes_version() else record.why
+    if record.failure:
+        what = f"the rollout goes back: {what}" if record.changes_version() else f"the rollout goes back from: {what}"
+    text = f"member {place[0]} of {place[1]}: {pod} is replaced; {what}"
+    return Happening("RolloutStep", text[:500], f"{record.since} {pod} {uid}")
 
 
 def of_schedule(before: Json, now: Json, kind: str) -> Iterator[Happening]:

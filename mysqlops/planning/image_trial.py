@@ -38,7 +38,7 @@ def judge(spec: ClusterSpec, output: str, code: int) -> Tried:
     if code != 0:
         complaints = [line for line in output.splitlines() if "[ERROR]" in line] or output.splitlines()[-1:]
         text = f"the server refuses the configuration: {' '.join(complaints[0].split())[:300]}"
-        return Tried((Reason("bad-config", text, "correct the settings: --config, or mysqlops config set"),), found)
+        return Tried((Reason("bad-config", text, "correct the settings: in --config, or by `config set`"),), found)
     has = capabilities.read(output)
     if missing := capabilities.missing_plugins(has):
         text = f"--image {spec.image}: {'; '.join(missing)}"

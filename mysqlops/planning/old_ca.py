@@ -31,7 +31,7 @@ def read(answer: Any) -> Facts:
     parts = answer if isinstance(answer, dict) else {}
     members = parts.get("members")
     pairs = members.items() if isinstance(members, dict) else ()
-    states = {str(host): (str(one[0]), _shown(one[1])) for host, one in pairs if isinstance(one, list) and len(one) > 1}
+    states = {host: (one[0], _shown(one[1])) for host, one in pairs if _is_state(one)}
     return Facts(certificates(parts.get("trusted")), certificates(parts.get("application")), states)
 
 
@@ -91,5 +91,9 @@ def _text(secret: Json, key: str) -> str:
         return ""
 
 
-def _shown(text: Any) -> str:
-    return typed.visible(str(text)[:_LONGEST])
+def _is_state(found: Any) -> bool:
+    return isinstance(found, list) and len(found) > 1 and all(isinstance(text, str) for text in found[:2])
+
+
+def _shown(text: str) -> str:
+    return typed.visible(text[:_LONGEST])

@@ -57,7 +57,8 @@ def kept_of(claim: Json, history: str) -> Kept:
     notes = claim["metadata"].get("annotations") or {}
     is_of = notes.get(names.ANNOTATION_KEPT_HISTORY) == history
     executed = notes.get(names.ANNOTATION_KEPT_EXECUTED) if is_of else None
-    return Kept(claim["metadata"]["name"], executed, notes.get(names.ANNOTATION_KEPT_SINCE))
+    is_known = executed is not None and gtid.is_set(executed)  # an operator may write it
+    return Kept(claim["metadata"]["name"], executed if is_known else None, notes.get(names.ANNOTATION_KEPT_SINCE))
 
 
 def plan(now: Status, target: int) -> Action:

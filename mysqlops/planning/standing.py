@@ -12,10 +12,11 @@ last recorded this incarnation: its count never falls.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
-from mysqlops.core import group, names, view
+from mysqlops.core import group, names, typed, view
 from mysqlops.planning import departure
 
 GIVEN_UP = "a user ordered the others to continue without it (recover --accept-loss)"
@@ -44,6 +45,21 @@ class Present:
         if record is None or record.read_at < found.watches or not is_noted(server, record):
             return found
         return found if _is_past(record, found.known) else replace(found, known=record.note)
+
+    def dump(self) -> str:
+        """For `remembered`."""
+        return json.dumps({"incarnation": self.incarnation, "at": self.at, "known": group.dump(self.known)})
+
+
+def remembered(text: str | None, now: float) -> Present:
+    """What the previous run of a member's agent knew, for one that begins now by the same clock; nothing if that cannot
+    be read. The first look finds out whether nobody looked for too long."""
+    found = typed.json_of(text)
+    if not isinstance(found, dict) or not isinstance(at := found.get("at"), float) or not 0.0 <= at <= now:
+        return Present()
+    known = group.note_of({names.ANNOTATION_GROUP: str(found.get("known"))})
+    own = known.incarnation
+    return Present(own, now, known, now, at) if own and own == found.get("incarnation") else Present()
 
 
 def foreign_because(

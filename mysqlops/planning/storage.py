@@ -134,7 +134,7 @@ def _parked_labels(stateful_set: Json) -> tuple[Json, Json]:
 
 def way_on(name: str) -> str:
     """What to do about a tool that undoes what a verb did to the StatefulSet."""
-    return f"stop that tool from applying StatefulSet {name} (`mysqlops explain one-file`), then run the command again"
+    return f"stop that tool from applying StatefulSet {name} (`mysqlops explain gitops`), then run the command again"
 
 
 def values_of(wanted: Json) -> Json:

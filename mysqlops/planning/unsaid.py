@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 
-from mysqlops.core import exposure, names, ordered
+from mysqlops.core import names, ordered
 from mysqlops.core.target import Target
 from mysqlops.core.typed import Json
 from mysqlops.planning.apply import State
@@ -17,14 +17,17 @@ def of_state(name: str, state: State) -> Iterator[str]:
         yield f"a rollout is open ({state.rollout.why}): the file has what the StatefulSet has now"
     if state.unproven:
         yield f"settings that no write has verified are live: {', '.join(state.unproven)}"
+    if unclear := [service for service, request in state.exposed.items() if request is None]:
+        yield (
+            f"the file omits spec.expose: {', '.join(unclear)} is unfinished, or was changed by somebody else; run the "
+            "same `mysqlops expose` again"
+        )
     if state.spec is None:
         yield "its StatefulSet is being replaced: the file has what the one before it had"
 
 
 def of_notes(annotations: Mapping[str, str], cron_jobs: Collection[Json]) -> Iterator[str]:
     """`annotations` are those of the group's Lease."""
-    if opened := exposure.read(annotations):
-        yield f"a file cannot hold Services from `mysqlops expose`: {', '.join(sorted(opened))}"
     if fenced := ordered.fenced(annotations):
         yield f"a file cannot hold fences: {', '.join(sorted(fenced))}"
     if obituary := annotations.get(names.ANNOTATION_OBITUARY):

@@ -195,8 +195,9 @@ def _two_primaries(seen: Observed, members: Sequence[Member], primaries: list[st
 
 
 def _takes_writes(member: Member) -> bool:
-    """A server that is cloning a donor is not read-only meanwhile, but all of its data is being replaced."""
-    return bool(member.writable) and not member.clone_size
+    """Whether clients can write there. A server that is cloning a donor is not read-only meanwhile, but all of its data
+    is being replaced; and where only super_read_only is off, an agent that loads time zones turned it off."""
+    return bool(member.writable) and not member.read_only and not member.clone_size
 
 
 def _no_primary(seen: Observed, members: Sequence[Member], published: Mapping[str, Publication | None]) -> Condition:

@@ -111,6 +111,15 @@ def extra(options: argparse.Namespace) -> None:
     print(recipe.tag)
 
 
+def image(options: argparse.Namespace) -> None:
+    """Build an image that no pod uses, and print its tag."""
+    host.ensure_tools(host.BUILD_PACKAGES)
+    print(images.ensure_in_docker(_BESIDE[options.image]))
+
+
+_BESIDE = {"mariadb": recipes.MARIADB, "sysbench": recipes.SYSBENCH}
+
+
 def own_image(options: argparse.Namespace) -> None:
     """Build the image of Containerfile, and put it into every node."""
     load(argparse.Namespace(name=options.name, images=[own.build()]))
@@ -173,6 +182,8 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("images", nargs="+", metavar="image", help="a tag in Docker, or an archive")
     command = add("extra", extra, "build an image that few tests need, and put it into every node")
     command.add_argument("image", choices=[one.short.partition("-")[0] for one in recipes.EXTRA_IMAGES])
+    command = add("image", image, "build an image that no pod uses, in Docker alone, and print its tag")
+    command.add_argument("image", choices=sorted(_BESIDE))
     add("own-image", own_image, "build the image of Containerfile, and put it into every node")
     command = add("node", node, "stop|start, freeze|thaw, isolate|heal a node")
     command.add_argument("verb", choices=["stop", "start", "freeze", "thaw", "isolate", "heal"])

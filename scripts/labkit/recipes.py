@@ -86,6 +86,13 @@ NETSHOOT = Recipe(
 HAPROXY = Recipe("lab/haproxy:3", packages=("haproxy", *_SHELL), without=(*_NEVER, *_NOT_IN_A_POD))
 # Of `scripts/bench-throughput` alone; no node loads it.
 SYSBENCH = Recipe("lab/sysbench:1", packages=("sysbench", *_SHELL), without=(*_NEVER, "openssl"))
+# Another server of MySQL's protocol, for tests/database alone; no node loads it (`scripts/lab image`).
+MARIADB = Recipe(
+    "lab/mariadb:11",
+    packages=("mariadb-server-core", "mariadb-client-core", *_SHELL),
+    without=(*_NEVER, *_NOT_IN_A_POD),
+    users=("mysql:999",),
+)
 POD_IMAGES = (
     Recipe("lab/pause:1", entrypoint=("/pause",)),
     Recipe("lab/coredns:1", binary="coredns", entrypoint=("/coredns",)),

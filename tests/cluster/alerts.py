@@ -6,20 +6,14 @@ from __future__ import annotations
 import json
 import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from mysqlops.core import names
-from mysqlops.drill.reach import lab, nodes
-from tests.cluster import own_certificate
+from mysqlops.drill.reach import nodes
+from tests.cluster import growing, own_certificate, second_group
 from tests.cluster.conftest import KUBECONFIG, Namespace, eventually, fill, killed, purge
-from tests.faults import ledger
 
-# Seen with promtool and made-up series alone (rules.test.yaml), and why.
-ONLY_BY_PROMTOOL: Mapping[str, str] = {
-    "MysqlTwoPrimaries": "no fault that the lab knows makes two members report to be primary",
-    "MysqlVolumeFullSoon": "an agent says nothing about growth for its first hour",
-}
 BESIDE_A_HEALTHY_CLUSTER = "MysqlMemberMissing"  # test_monitoring.py: no other alert may fire with it
 # As clients log in: the agent's own interface has no limit.
 _AGENT = (
@@ -102,7 +96,7 @@ def _part_with(on: Namespace, member: str, left: int) -> None:
 def _freeze_two(on: Namespace) -> None:
     """From their nodes. Members of deleted pods may still leave the group, and the last one then goes on alone: those
     that stand still take the primary's majority away."""
-    own = _nodes(on)
+    own = second_group.nodes_of(on)
     for member in on.replicas():
         pod = json.loads(on.kubectl("get", "pod", member, "-o", "json"))
         node = pod["spec"]["nodeName"]
@@ -113,15 +107,9 @@ def _freeze_two(on: Namespace) -> None:
 
 def _thaw(on: Namespace) -> None:
     while _frozen:
-        own, (node, pids) = _nodes(on), _frozen.pop()
+        own, (node, pids) = second_group.nodes_of(on), _frozen.pop()
         own.output(nodes.send(own, node, "-CONT", pids))
     on.await_healthy(seconds=240)
-
-
-def _nodes(on: Namespace) -> lab.Lab:
-    found = lab.find(ledger.session(on).client)
-    assert found is not None, "this cluster is not the lab"
-    return found
 
 
 def _fill_the_last_replica(on: Namespace) -> None:
@@ -251,6 +239,7 @@ def _overdue(on: Namespace) -> None:
 
 
 OF_MEMBERS = (
+    Condition(("MysqlVolumeFullSoon",), growing.begin, growing.end),
     Condition(("MysqlConnectionsNearLimit", "MysqlConnectionsRefused"), _crowd, _disperse),
     Condition(("MysqlReplicaLags", "MysqlFlowControlNear"), _lag, _catch_up),
     Condition(
@@ -259,6 +248,7 @@ OF_MEMBERS = (
     Condition(("MysqlVolumeFilling", "MysqlMemberServesNobody"), _fill_the_last_replica, _free),
     Condition(("MysqlOneMemberLeft",), _part_with_two, _let_pods),
     Condition(("MysqlNoPrimary",), _freeze_two, _thaw),
+    Condition(("MysqlTwoPrimaries",), second_group.begin, second_group.end),
     Condition(("MysqlApplierFails",), _break_an_applier, _rebuild),
     Condition(("MysqlCertificateExpires",), own_certificate.bring, own_certificate.take_away),
 )

@@ -35,7 +35,8 @@ def _meanwhile(cluster: Namespace, when: str, act: Callable[[str], None], *words
         for line in running.stderr:
             told.append(line)
             if when in line:
-                act(next(one["metadata"]["name"] for one in cluster.objects("pods") if "-backup-" in str(one)))
+                pods = [one["metadata"]["name"] for one in cluster.objects("pods")]
+                act(next(one for one in pods if "-backup-" in one))
                 break
         out, rest = running.communicate(timeout=200)
         return Result(running.returncode, out, "".join(told) + rest)
@@ -53,9 +54,9 @@ def test_the_member_that_is_copied_dies(cluster: Namespace) -> None:
         member = next(word.rstrip(",") for word in told.split() if word.startswith("mysql-"))
         cluster.kubectl("delete", "pod", member, "--force", "--grace-period=0")
 
-    done = _meanwhile(cluster, "copying: from", kill, *SLOW)
+    done = _meanwhile(cluster, "copying: ", kill, *SLOW)
     assert done.code == 6, done.err
-    assert "copying mysql-" in done.err
+    assert "cloning mysql-" in done.err
     assert "run it again" in done.err
     assert "Traceback" not in done.err
     assert _backups(cluster) == 0
@@ -68,7 +69,7 @@ def test_the_scratch_volume_is_full(cluster: Namespace) -> None:
         script = "dd if=/dev/zero of=/scratch/filler bs=1M; true"
         cluster.kubectl("exec", pod, "-c", "mysqld", "--", "sh", "-c", script)
 
-    done = _meanwhile(cluster, "copying: from", fill, *SLOW)
+    done = _meanwhile(cluster, "copying: ", fill, *SLOW)
     assert done.code == 6, done.err
     assert "scratch volume" in done.err, done.err
 
@@ -77,7 +78,7 @@ def test_the_pod_of_the_job_is_evicted(cluster: Namespace) -> None:
     def evict(pod: str) -> None:
         cluster.kubectl("delete", "pod", pod)
 
-    done = _meanwhile(cluster, "copying: from", evict, *SLOW)
+    done = _meanwhile(cluster, "copying: ", evict, *SLOW)
     assert done.code == 6, done.err
     assert "Job mysql-backup-" in done.err
     done = cluster.mysqlops("backup", "create", "mysql", "-o", "json")

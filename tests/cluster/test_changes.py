@@ -107,6 +107,10 @@ def test_a_rollout_under_writes_goes_on_where_it_was_killed(cluster: Namespace) 
     _under_writes(cluster, change, THREE)
     assert (sorted(order), order[-1]) == (THREE, primary)
     assert before.items().isdisjoint(_uids(cluster).items())
+    steps = [one["message"] for one in cluster.objects("events") if one["reason"] == "RolloutStep"]
+    assert sorted(step.split(":")[0] for step in steps if step.endswith("; settings")) == [
+        f"member {number} of 3" for number in (1, 2, 3)
+    ]
     assert {_value(cluster, one, "back_log") for one in THREE} == {"90"}
     names = [one["metadata"]["name"] for one in cluster.objects("configmaps")]
     assert [name.startswith("mysql-config") for name in names].count(True) == 1
@@ -119,7 +123,7 @@ def test_a_rollout_under_writes_goes_on_where_it_was_killed(cluster: Namespace) 
 def newer(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Another release of mysqlops: the same sources with another version, hence another agent."""
     folder = tmp_path_factory.mktemp("newer")
-    for name in ("mysqlops", "manifests"):
+    for name in ("mysqlops", "manifests", "vendor"):
         shutil.copytree(Path(__file__).parents[2] / name, folder / name)
     (folder / "mysqlops" / "version.py").write_text('__version__ = "99.0.0"\n')
     return folder

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.cluster.conftest import Namespace, Result, killed
 
@@ -36,7 +37,9 @@ CHANGED = FILE.replace("replicas: 1", "replicas: 3").replace("long_query_time: 3
 
 @pytest.fixture(scope="module")
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("file") / "cluster.yaml"
+    path = tmp_path_factory.mktemp("file") / "cluster.yaml"
+    path.write_text(FILE)
+    return path
 
 
 def _apply(namespace: Namespace, file: Path, text: str, *words: str) -> Result:
@@ -83,6 +86,41 @@ def test_again_it_changes_nothing_and_is_quick(namespace: Namespace, file: Path)
     print(f"apply without a change: {seconds:.2f} s, {spent:.2f} s of processor")
     assert spent < 2  # whatever else the machine does
     assert namespace.mysqlops("diff", "-f", str(file)).code == 0
+
+
+EXPOSED = """\
+  expose:
+    mysql-outside:
+      type: NodePort
+      sourceRanges: [192.0.2.0/24]
+      hostname: db.example.com
+      annotations: {example.com/owner: shop}
+    mysql-reads: {role: replica, sourceRanges: [192.0.2.0/24, 198.51.100.0/24], port: 3307}
+"""
+
+
+def test_services_are_opened_read_back_put_right_and_closed(namespace: Namespace, file: Path) -> None:
+    assert _verbs(_apply(namespace, file, FILE + EXPOSED, "--yes", "-o", "json")) == ["expose"]
+    # The API server chose a port of the nodes, and a controller writes notes of its own: neither is a difference.
+    namespace.kubectl("annotate", "service", "mysql-outside", "example.com/controller=was-here")
+    assert namespace.mysqlops("diff", "-f", str(file)).code == 0
+    written = namespace.mysqlops("export", "mysql").out
+    (found,) = [one["spec"]["expose"] for one in yaml.safe_load_all(written) if one["kind"] == "Cluster"]
+    assert found["mysql-outside"]["annotations"] == {"example.com/owner": "shop"}
+    assert (found["mysql-outside"]["hostname"], "nodePort" in found["mysql-outside"]) == ("db.example.com", False)
+    assert (found["mysql-reads"]["role"], found["mysql-reads"]["port"]) == ("replica", 3307)
+    assert "nothing changed" in _apply(namespace, file, written, "--yes").out
+    namespace.kubectl("delete", "networkpolicy", "mysql-reads-clients")
+    shown = _apply(namespace, file, FILE + EXPOSED.replace("198.51.100.0", "203.0.113.0"), "--dry-run")
+    assert (shown.code, "expose" in shown.out) == (0, True), shown.err
+    assert namespace.mysqlops("diff", "-f", str(file)).code == 1
+    assert _verbs(namespace.mysqlops("apply", "-f", str(file), "--yes", "-o", "json")) == ["expose"]
+    assert "203.0.113.0/24" in namespace.kubectl("get", "networkpolicy", "mysql-reads-clients", "-o", "json")
+    assert "nothing changed" in _apply(namespace, file, FILE, "--yes").out  # a file without the field
+    assert _verbs(_apply(namespace, file, FILE + "  expose: {}\n", "--yes", "-o", "json")) == ["unexpose"]
+    assert not [
+        one for one in namespace.objects("services") if one["metadata"]["name"] in ("mysql-outside", "mysql-reads")
+    ]
 
 
 def test_a_changed_file_is_shown_and_then_done(namespace: Namespace, file: Path) -> None:

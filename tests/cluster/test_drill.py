@@ -147,7 +147,7 @@ def test_a_cluster_that_does_not_come_back_is_a_result(cluster: Namespace, monke
     monkeypatch.setattr(back, "_HEALTHY_SECONDS", 6.0)
     monkeypatch.setattr(back, "_STABLE_SECONDS", 60.0)
     result = ledger.one_round(cluster, "kill-mysqld")
-    assert "is not whole 6 s after the fault" in result.round.failed
+    assert "not after 6 s: all members of mysql to be back after the fault" in result.round.failed
     assert result.round.redundancy is None
     assert result.round.counts["acknowledged"] > 20
     assert result.round.witnesses == {}, "what a member lacks that is only behind is not lost"

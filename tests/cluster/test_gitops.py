@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -138,28 +140,71 @@ def test_an_old_file_is_refused_unless_it_is_forced(placed: tuple[Namespace, str
     assert _template(namespace) == before
 
 
-# They use the scale subresource or replace the object, where the API server refuses nothing.
-_WITHOUT_APPLY = (
-    ("scale", NAME, "--replicas", "3"),
-    ("stop", NAME, "--yes"),
-    ("storage", "resize", NAME, "--size", "1300Mi"),
-)
+def _argo(namespace: Namespace) -> None:
+    """A controller applies all that `render --running` prints, as it does with what is in Git."""
+    fresh = namespace.mysqlops("render", NAME, "--running")
+    assert fresh.code == 0, fresh.err
+    words = ("apply", "--server-side", "--field-manager=argocd-controller", "--force-conflicts", "-f", "-")
+    namespace.kubectl(*words, stdin=fresh.out)
 
 
-def test_a_controllers_field_is_refused_by_name_and_the_hint_ends_that(placed: tuple[Namespace, str]) -> None:
+def _refused(namespace: Namespace, *verb: str) -> list[str]:
+    """The commands that the hints name."""
+    done = namespace.mysqlops(*verb)
+    assert done.code == 3, f"{verb}: {done.code} {done.err}"
+    assert ("field-owner" in done.err, "belongs to" in done.err, "stop argocd-controller" in done.err) == (True,) * 3
+    return re.findall(r"kubectl patch .*?\}\]\}\}'", " ".join(done.err.split()))
+
+
+def _generations(namespace: Namespace) -> list[tuple[str, int]]:
+    kinds = ("statefulset", "networkpolicy", "poddisruptionbudget")
+    return [
+        (one["metadata"]["name"], one["metadata"]["generation"]) for kind in kinds for one in namespace.objects(kind)
+    ]
+
+
+def test_a_controllers_fields_are_refused_by_name_and_nothing_changes(placed: tuple[Namespace, str]) -> None:
     namespace, _ = placed
-    fresh = namespace.mysqlops("render", NAME, "--running", "-o", "json")
-    mine = next(one for one in json.loads(fresh.out)["items"] if one["kind"] == "StatefulSet")
-    argo = ("apply", "--server-side", "--field-manager=argocd-controller", "--force-conflicts", "-f", "-")
-    namespace.kubectl(*argo, stdin=json.dumps(mine))
-    done = namespace.mysqlops("upgrade", NAME, "--cpu", "120m")
-    assert (done.code, "field-owner" in done.err, "argocd-controller" in done.err) == (3, True, True), done.err
-    for verb in _WITHOUT_APPLY:
-        done = namespace.mysqlops(*verb)
-        assert (done.code, "field-owner" in done.err, "argocd-controller" in done.err) == (3, True, True), done.err
-    patch = ("patch", "statefulset", NAME, "--type=merge", "-p", '{"metadata":{"managedFields":[{}]}}')
-    assert '{"metadata":{"managedFields":[{}]}}' in done.err
-    namespace.kubectl(*patch)
-    namespace.must("upgrade", NAME, "--cpu", "120m")
+    _argo(namespace)
+    before, maps = _generations(namespace), namespace.objects("configmaps")
+    _refused(namespace, "upgrade", NAME, "--cpu", "120m")
+    _refused(namespace, "upgrade", NAME, "--client-namespaces", "shop")
+    _refused(namespace, "config", "set", NAME, "long_query_time=5")
+    _refused(namespace, "config", "set", NAME, "table_open_cache_instances=4")
+    # These use the scale subresource or replace the object, where the API server refuses nothing.
+    _refused(namespace, "scale", NAME, "--replicas", "3")
+    _refused(namespace, "stop", NAME, "--yes")
+    _refused(namespace, "storage", "resize", NAME, "--size", "1300Mi")
+    assert (_generations(namespace), namespace.objects("configmaps")) == (before, maps)
+
+
+def test_what_a_controller_does_not_apply_is_nobodys_obstacle(placed: tuple[Namespace, str]) -> None:
+    namespace, _ = placed
+    _argo(namespace)
+    before = _generations(namespace)
+    namespace.must("tls", "rotate", NAME, "--yes")
+    namespace.must("users", "rotate", NAME, "--yes")
+    namespace.must("restart", NAME)
+    namespace.must("users", "rotate", NAME, "--finish", "--yes")
+    assert _generations(namespace) == before
+    namespace.must("expose", NAME, f"{NAME}-in", "--type", "NodePort", "--source-ranges", "192.0.2.0/24", "--no-wait")
+    namespace.must("unexpose", NAME, f"{NAME}-in", "--yes")
+    _argo(namespace)
+    assert _generations(namespace) == before
+    namespace.await_healthy()
+
+
+def test_the_hint_gives_the_fields_to_mysqlops(placed: tuple[Namespace, str]) -> None:
+    namespace, _ = placed
+    _argo(namespace)
+    for verb in (("upgrade", NAME, "--cpu", "120m"), ("config", "set", NAME, "long_query_time=5")):
+        for line in _refused(namespace, *verb):
+            program, *words = shlex.split(line)
+            assert program == "kubectl"
+            namespace.kubectl(*words)
+        namespace.must(*verb)
     namespace.must("scale", NAME, "--replicas", "3", "--dry-run")  # nobody owns what was nobody's before the upgrade
+    namespace.must("storage", "resize", NAME, "--size", "1300Mi")
+    namespace.must("stop", NAME, "--yes")
+    namespace.must("start", NAME)
     namespace.await_healthy()

@@ -73,8 +73,8 @@ def test_a_pod_that_waits_for_a_backup_is_evicted_at_once(cluster: Namespace) ->
     member = cluster.replicas()[0]
     _order(cluster, "filling", {member: "a-backup"})
     cluster.kubectl("delete", "pod", member)
-    waiting = "credentials: waiting until a-backup is on the volume"
-    eventually(lambda: waiting in cluster.kubectl("logs", member, "-c", "credentials", check=False), "it waits")
+    waiting = "wait-for-database: waiting until a-backup is on the volume"
+    eventually(lambda: waiting in cluster.kubectl("logs", member, "-c", "wait-for-database", check=False), "it waits")
     began = time.monotonic()
     cluster.kubectl("delete", "pod", member)
     assert time.monotonic() - began < 30
@@ -106,7 +106,7 @@ def test_no_outage_would_wait_for_a_member_whose_claim_goes(cluster: Namespace) 
 def test_no_command_waits_for_a_member_that_is_fenced(cluster: Namespace) -> None:
     cluster.await_healthy()
     other, fenced = cluster.replicas()
-    cluster.must("member", "fence", "mysql", fenced)
+    cluster.must("member", "fence", "mysql", fenced, "--yes")
     cluster.must("switchover", "mysql", "--to", other, "--timeout", "60s")
     assert cluster.status()["primary"] == other
     done = cluster.mysqlops("member", "rebuild", "mysql", fenced, "--confirm", fenced, "--timeout", "3m")

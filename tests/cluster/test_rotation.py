@@ -1,4 +1,5 @@
-"""`users rotate` and members that were away, come back with older data, or are created again while it is open."""
+"""`users rotate` and members that were away, come back with older data, or are created again while it is open
+(S14, S15)."""
 
 from __future__ import annotations
 

@@ -13,11 +13,13 @@ from typing import Any
 import pytest
 
 from tests.cluster.conftest import AGENT_IMAGE, KUBECONFIG, LOCKED, SMALL, Namespace, eventually, killed, run
+from tests.conftest import missing
 from tests.faults.ledger import Ledger
 
 pytestmark = pytest.mark.long
 ROOT = Path(__file__).parents[2]
 OLD = "ade8b53"  # the last revision with NAME-credentials
+OLD_LIBRARY = "prometheus-client==0.21.1"
 MEMBERS = ["mysql-0", "mysql-1", "mysql-2"]
 PURPOSES = ("app", "root", "internal", "ca")
 # As an application that follows the manual: everything comes from Secret NAME-app.
@@ -33,10 +35,14 @@ with connect.connect_tcp(os.environ["host"], login, port=int(os.environ["port"])
 
 
 @pytest.fixture(scope="module")
-def older(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def older(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Path:
+    """Its sources, and the library that it needed and today's release does not."""
     folder = tmp_path_factory.mktemp("older")
     archive = subprocess.run(["git", "archive", OLD], cwd=ROOT, capture_output=True, timeout=60, check=True).stdout
     subprocess.run(["tar", "-x", "-C", str(folder)], input=archive, timeout=60, check=True)
+    install = (str(Path(sys.executable).parent / "uv"), "pip", "install", "--quiet", "--no-deps", OLD_LIBRARY)
+    if run(*install, "--target", str(folder / "libraries"), timeout=120).code != 0:
+        missing(request.config, "packaging", f"a package index that has {OLD_LIBRARY}")
     return folder
 
 
@@ -44,14 +50,14 @@ def older(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def cluster(namespace: Namespace, older: Path) -> Namespace:
     words = (sys.executable, "-m", "mysqlops", "deploy", "mysql", *SMALL)
     done = subprocess.run(
-        words, cwd=older, env=_environment(namespace), capture_output=True, text=True, timeout=420, check=False
+        words, cwd=older, env=_environment(namespace, older), capture_output=True, text=True, timeout=420, check=False
     )
     assert done.returncode == 0, done.stderr
     return namespace
 
 
-def _environment(namespace: Namespace) -> dict[str, str]:
-    return {**os.environ, "MYSQLOPS_NAMESPACE": namespace.name}
+def _environment(namespace: Namespace, older: Path) -> dict[str, str]:
+    return {**os.environ, "MYSQLOPS_NAMESPACE": namespace.name, "PYTHONPATH": str(older / "libraries")}
 
 
 def _secret(cluster: Namespace, name: str) -> dict[str, str]:

@@ -145,6 +145,13 @@ class RealServers:
     def ask_to_remove(self, number: int, of: int, group_name: str = NAME) -> xcom.Answer:
         return self._members[number].remove(self._members[of], group_name)
 
+    def counted(self, number: int) -> tuple[str, ...]:
+        return self._members[number].counted()
+
+    def respell(self, number: int) -> None:
+        with self._members[number].server() as server:
+            group_replication.respell_address(server)
+
     # --- as clients and others do it
     def set_bootstrap(self, number: int) -> None:
         self._members[number].query("SET GLOBAL group_replication_bootstrap_group = ON")

@@ -1,4 +1,5 @@
-"""What must never happen to acknowledged writes, on three real servers with the manifests' own settings."""
+"""What must never happen to acknowledged writes, on three real servers with the manifests' own settings (S1, S2,
+S16)."""
 
 from __future__ import annotations
 
@@ -13,11 +14,16 @@ from mysqlops.core.gtid import GtidSet
 from mysqlops.mysql import group_replication
 from mysqlops.planning import torn_relay_log
 from tests.database.containers import Template, eventually
-from tests.database.group import Group, Member, Settings
+from tests.database.group import REPLICATION, Group, Member, Settings
 from tests.simulation.group_contract import NAME, OTHER_NAME
 
 _CLIENTS = 8
 _BOOTSTRAP = "SET GLOBAL group_replication_bootstrap_group = ON"
+_STARTS = """
+SELECT 1 FROM performance_schema.events_statements_current
+WHERE event_name = 'statement/sql/group_replication_start' AND end_event_id IS NULL
+"""
+_NOBODY = "10.255.255.1"
 # The relay log in which the applier's transactions are: the server begins an empty one whenever it starts.
 _LAST = "file=$(ls -S /data/data/*-group_replication_applier.0* | head -1); "
 
@@ -281,3 +287,28 @@ def test_a_group_speaks_the_newest_protocol_from_its_start_so_that_no_upgrade_ha
     (running,) = primary.query("SELECT SUBSTRING_INDEX(VERSION(), '-', 1)")[0]
     primary.query(f"SELECT group_replication_set_communication_protocol('{running}')")
     assert primary.query(protocol) == [("8.0.27",)]
+
+
+def _join_nobody(member: Member) -> None:
+    with member.server(60) as server, pytest.raises(errors.StatementFailed):
+        group_replication.start(server, REPLICATION, group_name=NAME, seeds=[_NOBODY], bootstrap=False)
+
+
+@pytest.mark.long
+def test_until_a_start_has_ended_the_server_lets_nobody_name_the_group(group: Group) -> None:
+    """Whoever comes after the agent that sent it learns by that whether its member may still get into a group. The
+    member shows itself OFFLINE, and its address and the flag may change meanwhile."""
+    first = group.members[0]
+    with ThreadPoolExecutor(1) as agents:
+        joining = agents.submit(_join_nobody, first)
+        eventually(lambda: first.query(_STARTS), "the START is on its way")
+        with first.server() as server, pytest.raises(errors.StatementFailed):
+            group_replication.name_group(server, NAME)
+        assert first.observe().state == view.OFFLINE
+        with first.server() as server:
+            group_replication.respell_address(server)
+            group_replication.clear_bootstrap(server)
+        assert not joining.done()
+    assert joining.exception() is None
+    with first.server() as server:
+        group_replication.name_group(server, NAME)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from unittest.mock import Mock
 
 import pytest
@@ -11,7 +13,7 @@ import pytest
 from mysqlops import errors
 from mysqlops.agent import life, log, obituary, pod, settings
 from mysqlops.clock import SystemClock
-from mysqlops.core import adoption, names, view
+from mysqlops.core import adoption, group_address, names, view
 from mysqlops.mysql import connect, group_channel, group_replication, xcom
 from tests.database.containers import Template, eventually
 from tests.database.files import PASSWORDS
@@ -143,3 +145,32 @@ def test_other_accounts_and_versions_remove_nobody(group: Group) -> None:
         assert xcom.is_agreed(reply) is (agreed == 10)
     assert asked.observe().view_id == before.view_id
     assert len(before.members) == 3
+
+
+def _counts(asked: Member, one: Member) -> int:
+    """By how many addresses the group counts it."""
+    return sum(group_address.is_same(address, one.group_address) for address in asked.counted())
+
+
+def _join_until_removed(member: Member, through: Sequence[Member]) -> None:
+    with contextlib.suppress(errors.MysqlError):
+        member.join(*through)
+
+
+@pytest.mark.long
+def test_a_member_that_the_group_counts_twice_is_removed_altogether(group: Group) -> None:
+    """A previous incarnation beside the present one, as after a join that a frozen member proposed late: the join and
+    all writes wait for the dead one."""
+    *others, twice = group.members
+    twice.kill()
+    twice.start()
+    twice.query(f"SET GLOBAL group_replication_local_address = '{twice.group_address.replace('mysql-', 'mySql-')}'")
+    with ThreadPoolExecutor(1) as agents:
+        joining = agents.submit(_join_until_removed, twice, others)
+        eventually(lambda: _counts(others[0], twice) == 2, "it is counted twice")
+        assert others[0].remove(twice) is xcom.Answer.OK
+        eventually(lambda: _counts(others[0], twice) == 0, "both are out", _SOON_SECONDS)
+        twice.kill()
+        joining.result()
+    others[0].await_members(*others)
+    _return(twice, group)

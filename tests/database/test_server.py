@@ -123,8 +123,9 @@ def test_a_group_that_cannot_be_formed_tells_the_reason_of_the_error_log(databas
     assert login.password not in str(caught.value)
 
 
+@pytest.mark.parametrize("bootstrap", [True, False])
 def test_who_is_paused_between_the_permit_and_the_start_finds_its_session_closed(
-    database: Database, monkeypatch: pytest.MonkeyPatch
+    database: Database, monkeypatch: pytest.MonkeyPatch, bootstrap: bool
 ) -> None:
     login = connect.Login(names.USER_REPLICATION, PASSWORDS[names.KEY_REPLICATION_PASSWORD], ssl_mode=adoption.REQUIRED)
     monkeypatch.setattr(group_replication, "_IDLE_SECONDS", 1)
@@ -141,7 +142,7 @@ def test_who_is_paused_between_the_permit_and_the_start_finds_its_session_closed
                 login,
                 group_name=_UUIDS[1],
                 seeds=["mysql-0.mysql.db.svc"],
-                bootstrap=True,
+                bootstrap=bootstrap,
                 permit=paused,
             )
         assert other.scalar("SELECT @@global.group_replication_bootstrap_group") == 0

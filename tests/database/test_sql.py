@@ -19,7 +19,7 @@ from mysqlops.core import activity as reading
 from mysqlops.core import names
 from mysqlops.kube import manifests
 from mysqlops.mysql import activity, client_output, connect
-from mysqlops.operations import sql
+from mysqlops.operations import programs, sql
 from tests.database.conftest import Database
 from tests.database.containers import docker, eventually
 from tests.database.files import PASSWORDS
@@ -97,6 +97,29 @@ def test_failures_are_told_apart(database: Database, given: bytes, kind: type[er
     done = _piped(database, given)
     assert done.returncode
     assert type(client_output.failure(done.returncode, done.stderr.decode())) is kind
+
+
+def _login_path(*lines: bytes) -> bytes:
+    """As mysql_config_editor writes it, which is not in every image: client/mysql_config_editor.cc."""
+    made = bytes(4 + 20)  # no version, and a key of zeros, whose AES key is of zeros too
+    for line in lines:
+        words = ["openssl", "enc", "-aes-128-ecb", "-K", "00" * 16]
+        hidden = subprocess.run(words, input=line, capture_output=True, check=True).stdout
+        made += len(hidden).to_bytes(4, "little") + hidden
+    return made
+
+
+def test_no_file_on_the_members_volume_decides_who_logs_in(database: Database, server: connect.Server) -> None:
+    """Images of MySQL have the home of their user there, and its login path comes after every option file."""
+    home, given = "/var/lib/mysql", _framed(FILE, b"SELECT COUNT(*) FROM t;")
+    there = ["docker", "exec", "-i", "-e", f"HOME={home}", *_command(database, "pipe", "--batch")[3:]]
+    make = ["docker", "exec", "-i", database.container, "sh", "-c", f"umask 077; cat >{home}/.mylogin.cnf"]
+    subprocess.run(make, input=_login_path(b"[client]\n", b"user = nobody\n"), timeout=60, check=True)
+    try:
+        done = subprocess.run(there, input=given, capture_output=True, timeout=60, check=False)
+        assert (done.stdout, done.returncode) == (b"COUNT(*)\n2\n", 0), done.stderr
+    finally:
+        docker("exec", database.container, "rm", f"{home}/.mylogin.cnf")
 
 
 def test_half_a_statement_is_not_run(database: Database, server: connect.Server) -> None:
@@ -211,7 +234,7 @@ def _quietly(server: connect.Server, statement: str) -> None:
 
 
 def test_accounts(server: connect.Server) -> None:
-    found = {(one.user, one.host): one for one in reading.accounts(activity.accounts(server))}
+    found = {(one.user, one.host): one for one in programs.ACCOUNTS.read(activity.accounts(server), ())}
     app = found[names.USER_APP, "%"]
     assert (app.requires_tls, app.is_locked, app.is_expired) == (True, False, False)
     assert app.has_second_password  # the data directory is made while a rotation is open

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from mysqlops import errors
 from mysqlops.core import metrics
 from mysqlops.mysql import statistics
 from tests.database.containers import Template, eventually
@@ -56,6 +57,33 @@ def test_a_server_is_counted_in_its_group_and_outside(group: Group) -> None:
 def _counted(member: Member) -> list[tuple[str, str]]:
     with member.server() as server:
         return [(str(name), str(value)) for name, value in server.query(statistics._COUNTED)]
+
+
+@pytest.mark.parametrize("size", ["0", "6000"])
+def test_failed_statements_are_counted_whether_or_not_errors_are_by_name(template: Template, size: str) -> None:
+    """0 is what members below 2Gi have."""
+    with Group(Settings((("performance_schema_error_size", size),), members=1), template) as servers:
+        (first,) = servers.members
+        first.form()
+        eventually(lambda: first.observe().writable, "it takes writes")
+        first.query("CREATE DATABASE shop", "CREATE TABLE shop.t (id INT PRIMARY KEY)", "INSERT INTO shop.t VALUES (1)")
+        first.query("CREATE PROCEDURE shop.fails() INSERT INTO shop.t VALUES (1)")
+        before = _read(first)
+        for wrong in ("INSERT INTO shop.t VALUES (1)", "SELECT nothing FROM shop.t", "no SQL at all"):
+            with pytest.raises(errors.MysqlError):
+                first.query(wrong)
+        after = _read(first)
+        assert after["statement_errors_total"] == before["statement_errors_total"] + 3
+        with pytest.raises(errors.MysqlError):
+            first.query("CALL shop.fails()")
+        assert _read(first)["statement_errors_total"] == after["statement_errors_total"] + 2, "CALL and INSERT"
+        first.query("DROP TABLE IF EXISTS shop.gone")
+        assert _read(first)["statement_warnings_total"] > after["statement_warnings_total"]
+        assert {name for name in after if name.startswith("connection_errors_total")} == {
+            f"connection_errors_total {error}" for error in ("accept", "internal", "peer_address", "select")
+        }
+        is_named = any(name.startswith("errors_total") for name in after)
+        assert is_named == (size != "0")
 
 
 def test_the_lag_of_a_replica_that_is_held_up_grows(group: Group) -> None:

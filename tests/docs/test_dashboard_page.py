@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.machinery
-import importlib.util
 import json
 import re
-import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
+
+from tests import scripts
 
 _ROOT = Path(__file__).parents[2]
 _MEASURED = _ROOT / "docs" / "measurements"
@@ -21,13 +20,7 @@ _RECORD = json.loads((_MEASURED / "dashboard.json").read_text())
 
 @pytest.fixture(scope="module")
 def script() -> ModuleType:
-    loader = importlib.machinery.SourceFileLoader("dashboard_page", str(_ROOT / "scripts" / "dashboard-page"))
-    spec = importlib.util.spec_from_loader(loader.name, loader)
-    assert spec is not None
-    made = importlib.util.module_from_spec(spec)
-    sys.modules[loader.name] = made  # dataclasses look there
-    loader.exec_module(made)
-    return made
+    return scripts.load("dashboard-page")
 
 
 def test_the_page_is_that_of_the_dashboard_and_the_record(script: ModuleType) -> None:

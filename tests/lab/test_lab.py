@@ -25,7 +25,7 @@ def _left() -> dict[str, list[str]]:
         "mounts": ["sh", "-c", f"grep /{NAME}/ /proc/mounts || true"],
         "loops": ["sh", "-c", f"cat /sys/block/loop*/loop/backing_file 2>/dev/null | grep /{NAME}/ || true"],
         # Docker's own, one for each of its networks, may be another test's; those of this lab are listed above.
-        "routes": ["sh", "-c", "ip route | grep -v 'dev br-.* scope link' || true"],
+        "routes": ["sh", "-c", "ip route | grep -v 'dev br-.* scope link' | sed 's, linkdown,,' || true"],
     }
     return {
         what: subprocess.run(words, capture_output=True, text=True, check=True).stdout.split("\n")

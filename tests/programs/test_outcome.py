@@ -2,28 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.machinery
-import importlib.util
-from pathlib import Path
-from types import ModuleType
-
 import pytest
 
 from mysqlops.drill.ledger import figures
 from mysqlops.drill.model import Verdict
+from tests import scripts
 from tests.faults.ledger import Outcome
 
-_SCRIPTS = Path(__file__).parents[2] / "scripts"
 OUTCOME = Outcome(Verdict(700, 3, 2, digest="abc"), figures.of([], 0), 1.20049, 1)
-
-
-def _script(name: str) -> ModuleType:
-    loader = importlib.machinery.SourceFileLoader(name.replace("-", "_"), str(_SCRIPTS / name))
-    spec = importlib.util.spec_from_loader(loader.name, loader)
-    assert spec is not None
-    module = importlib.util.module_from_spec(spec)
-    loader.exec_module(module)
-    return module
 
 
 @pytest.mark.parametrize(
@@ -35,7 +21,7 @@ def _script(name: str) -> ModuleType:
 )
 def test_a_round_is_written_down_and_makes_a_row(script: str, about: dict[str, object]) -> None:
     """bench-changes asked the outcome of a round for fields that had moved into its verdict."""
-    (_, _, row) = _script(script).table([about | OUTCOME.line()]).splitlines()
+    (_, _, row) = scripts.load(script).table([about | OUTCOME.line()]).splitlines()
     assert [cell in row for cell in ("1.20; 1.20", "| 700 |", "| 1 |")] == [True, True, True]
 
 

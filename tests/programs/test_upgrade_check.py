@@ -47,7 +47,7 @@ def test_the_password_goes_through_stdin_only(tmp_path: Path) -> None:
     heard = (tmp_path / "heard").read_text()
     assert heard.startswith(f"stdin:{PASSWORD}\n")
     assert heard.count(PASSWORD) == 1
-    uri = "arg:checker@p.db.svc:3306?ssl-mode=VERIFY_CA&ssl-ca=%2Frun%2Fca%2Fca.crt\n"
+    uri = "arg:checker@p.db.svc:3306?ssl-mode=VERIFY_IDENTITY&ssl-ca=%2Frun%2Fca%2Fca.crt\n"
     wanted = ("arg:--passwords-from-stdin\n", uri, "arg:--target-version=9.7.5\n", "arg:--output-format=JSON\n")
     assert [one for one in wanted if one not in heard] == []
     assert (tmp_path / "my.cnf").read_text() == "[mysqld]"

@@ -1,4 +1,5 @@
-"""GTIDs order things, clocks don't: primaries, receivers and Jobs have clocks that differ by up to ten minutes."""
+"""GTIDs order things, clocks don't: primaries, receivers and Jobs have clocks that differ by up to ten minutes
+(S8, S9, S10)."""
 
 from __future__ import annotations
 

@@ -206,7 +206,7 @@ def test_other_files_under_all_tags_of_a_backup_that_he_deletes_are_not_read(
         assert refused.code == 3, refused.err
         assert "unauthenticated" in refused.err
         assert "only its record is sealed" in refused.err
-    done = namespace.mysqlops("backup", "prune", "mysql", "--keep-last", "1")
+    done = namespace.mysqlops("backup", "prune", "mysql", "--keep-last", "1", "--yes")
     assert done.code == 0, done.err
     assert [one.snapshot for one in _entries(namespace) if one.signed == backup.SIGNED] == [forged.snapshot]
 

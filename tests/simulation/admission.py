@@ -100,7 +100,7 @@ def _check_stateful_set(old: Json, new: Json, _: list[Json]) -> None:
     before, after = old["spec"], new["spec"]
     fixed = {key for key in before.keys() | after.keys() if before.get(key) != after.get(key)}
     if fixed - _STATEFUL_SET_MAY_CHANGE:
-        raise errors.KubeError(
+        raise errors.Invalid(
             f'422 StatefulSet.apps "{old["metadata"]["name"]}" is invalid: spec: Forbidden: updates to statefulset '
             "spec for fields other than 'replicas', 'ordinals', 'template', 'updateStrategy', "
             "'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden"
@@ -113,7 +113,7 @@ def _check_claim(old: Json, new: Json, classes: list[Json]) -> None:
     was, wanted = _requested(before.pop("resources", {})), _requested(after.pop("resources", {}))
     is_bound = (old.get("status") or {}).get("phase") == "Bound"
     if before != after or wanted < was or (wanted != was and not is_bound):
-        raise errors.KubeError(
+        raise errors.Invalid(
             f'422 PersistentVolumeClaim "{name}" is invalid: spec: Forbidden: spec is immutable after creation except '
             "resources.requests and volumeAttributesClassName for bound claims"
         )
@@ -127,7 +127,7 @@ def _check_claim(old: Json, new: Json, classes: list[Json]) -> None:
 
 def _check_pod(old: Json, new: Json, _: list[Json]) -> None:
     if _fixed(old["spec"]) != _fixed(new["spec"]):
-        raise errors.KubeError(
+        raise errors.Invalid(
             f'422 Pod "{old["metadata"]["name"]}" is invalid: spec: Forbidden: pod updates may not change fields other '
             "than `spec.containers[*].image`, `spec.initContainers[*].image`, `spec.activeDeadlineSeconds`, "
             "`spec.tolerations`, `spec.terminationGracePeriodSeconds`"

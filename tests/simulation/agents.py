@@ -157,6 +157,13 @@ class OwnPod(pod.Pod):
             self._world.scheduler.running()
             self._containers.handing_over = None
 
+    def note_standing(self, text: str) -> None:
+        self._world.scheduler.running()
+        self._containers.standing = text
+
+    def standing(self) -> str | None:
+        return self._containers.standing
+
     def note_growth(self, seconds: float | None) -> None:
         pass
 

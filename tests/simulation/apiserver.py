@@ -123,7 +123,7 @@ class ApiServer:
         if self.peek(kind, name) is not None:
             raise errors.Conflict(f'POST {kind}: 409 {kind} "{name}" already exists')
         if manifest["metadata"].get("resourceVersion"):
-            raise errors.KubeError(f"POST {kind}: 400 resourceVersion should not be set on objects to be created")
+            raise errors.KubeError(f"POST {kind}: 500 resourceVersion should not be set on objects to be created")
         return self._add(kind, manifest, f"{manager}/Update", dry_run=dry_run)
 
     def apply(self, manifest: Json, *, manager: str, dry_run: bool = False, force: bool = False) -> Json:
@@ -154,7 +154,7 @@ class ApiServer:
         if found is None:
             return self._replace_missing(kind, manifest, manager)
         if not meta.get("resourceVersion") and kind in _ANYTIME:
-            raise errors.KubeError(f"PUT {kind}: 422 metadata.resourceVersion: must be specified for an update")
+            raise errors.Invalid(f"PUT {kind}: 422 metadata.resourceVersion: must be specified for an update")
         preconditions.check(kind, found.thing, uid=meta.get("uid"), version=meta.get("resourceVersion"))
         new = {"apiVersion": found.thing.get("apiVersion"), "kind": kind, **preconditions.without_system(manifest)}
         new["metadata"] = {**preconditions.system_of(found.thing), **new["metadata"]}

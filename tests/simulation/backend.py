@@ -101,4 +101,4 @@ def find(backend: Backend, kind: str, name: str) -> Json | None:
 
 def is_refused(error: pytest.ExceptionInfo[errors.KubeError]) -> bool:
     """Refused as invalid: neither a conflict nor missing."""
-    return type(error.value) in (errors.KubeError, errors.Forbidden)
+    return type(error.value) in (errors.KubeError, errors.Invalid, errors.Forbidden)

@@ -114,7 +114,7 @@ class _Wire:
     def replace(self, path: str, body: Json, manager: str) -> Json:
         kind, name = _target(path)
         if body["metadata"].get("name") != name:
-            raise errors.KubeError(f"PUT {kind}/{name}: 400 the name of the object does not match the name on the URL")
+            raise errors.Invalid(f"PUT {kind}/{name}: 400 the name of the object does not match the name on the URL")
         return self.send(f"PUT {kind} {name}", lambda: self._server.replace(kind, body, manager=manager))
 
     def patch(self, path: str, body: Json, manager: str) -> Json:

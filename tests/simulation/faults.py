@@ -180,6 +180,17 @@ class Faults:
         self._world.api_cut.add(pod)
         self._world.scheduler.after(event.figure * 2, lambda: self._world.api_cut.discard(pod))
 
+    def _cut_cli(self, event: Event) -> None:
+        """Users' commands, while agents reach the API server."""
+        self._world.api_cut.add("cli")
+        self._world.scheduler.after(event.figure * 2, lambda: self._world.api_cut.discard("cli"))
+
+    def _cut_heartbeats(self, event: Event) -> None:
+        """A policy that forgets the agents' port: one agent and the others do not hear each other; their servers do."""
+        pod = f"{self._world.name}-{event.who}"
+        self._world.unheard.add(pod)
+        self._world.scheduler.after(event.figure * 2, lambda: self._world.unheard.discard(pod))
+
     def _api_away(self, event: Event) -> None:
         self._world.api_down = True
 
@@ -256,9 +267,10 @@ class Faults:
             found = self._world.find("Lease", name)
             if found is not None and saved is not None and not self._world.api_down:
                 self._world.say("the Lease of the group is as it was once")
-                version = found["metadata"]["resourceVersion"]
-                old = {**saved, "metadata": {**saved["metadata"], "resourceVersion": version}}
-                self._world.api.replace("Lease", old)
+                same = {
+                    key: found["metadata"][key] for key in ("uid", "resourceVersion")
+                }  # it may have been deleted since
+                self._world.api.replace("Lease", {**saved, "metadata": {**saved["metadata"], **same}})
 
         self._world.scheduler.after(event.figure, restore)
 
@@ -286,6 +298,7 @@ class Faults:
         world.api_down = False
         world.api.thaw_cache()
         world.api_cut.clear()
+        world.unheard.clear()
         world.cuts.clear()
         for node in world.nodes.values():
             node.skew, node.is_cordoned = 0.0, False

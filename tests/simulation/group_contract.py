@@ -58,6 +58,12 @@ class Servers(Protocol):
     def ask_to_remove(self, number: int, of: int, group_name: str = NAME) -> xcom.Answer:
         """Ask the first to have the second removed."""
 
+    def counted(self, number: int) -> tuple[str, ...]:
+        """The addresses that its group counts, as it says itself over the group's channel."""
+
+    def respell(self, number: int) -> None:
+        """Its address in other capitals, for the next join."""
+
     # As clients and others do it.
     def set_bootstrap(self, number: int) -> None: ...
     def client(self, number: int) -> Client: ...

@@ -178,6 +178,15 @@ class ModelServers(mysqld.Around):
     def ask_to_remove(self, number: int, of: int, group_name: str = NAME) -> xcom.Answer:
         return self.replication.ask_to_remove(self.members[number], group_name, self.members[of].host)
 
+    def counted(self, number: int) -> tuple[str, ...]:
+        member = self.members[number]
+        if found := self.replication.addresses(member) if member.is_up else ():
+            return found
+        raise errors.ConnectFailed(f"{member.pod}: in no group")
+
+    def respell(self, number: int) -> None:
+        self._do(number, group_replication.respell_address)
+
     # --- as clients and others do it
     def set_bootstrap(self, number: int) -> None:
         self._do(number, lambda server: server.query("SET GLOBAL group_replication_bootstrap_group = ON"))

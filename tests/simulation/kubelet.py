@@ -50,9 +50,9 @@ class Containers:
         self.agent: Process | None = None
         self.program: agents.Agent | None = None
         self.group_name = ""
+        self.standing: str | None = None  # in the pod's memory
         self.phase = "init"
         self.due = world.now() + world.random.uniform(0.5, 2.5)
-        self.was_initialised = False
         self.mysqld_restarts = self.agent_restarts = 0
         self.mysqld_due = self.agent_due = 0.0
         self.terminating_since: float | None = None
@@ -82,14 +82,13 @@ class Containers:
         if self._waits_for_backup():
             return
         if not self.volume.uuid:
-            self.volume.uuid, self.was_initialised = self.world.new_uuid(), self._has_been_formed()
+            if self._is_added() and not self._peer_answers(names.ordinal_of(self.name)):
+                return
+            self.volume.uuid = self.world.new_uuid()
             self.world.say(f"{self.name} initialises an empty volume")
             self.due = self.world.now() + self.world.random.uniform(0.5, 2.0)
             return
         if not self._mount():
-            return
-        ordinal = names.ordinal_of(self.name)
-        if self.was_initialised and ordinal > 0 and not self._peer_answers(ordinal):
             return
         self.phase = "running"
         self.mysqld_due = self.world.now() + self.world.random.uniform(0.5, 2.0)
@@ -109,9 +108,10 @@ class Containers:
             return True
         return self.name in ordered.filling(lease["metadata"].get("annotations") or {})
 
-    def _has_been_formed(self) -> bool:
+    def _is_added(self) -> bool:
         lease = self.world.object("Lease", names.group_lease(self.world.name))
-        return names.ANNOTATION_BOOTSTRAPPED in (lease["metadata"].get("annotations") or {})
+        was_formed = names.ANNOTATION_BOOTSTRAPPED in (lease["metadata"].get("annotations") or {})
+        return was_formed and names.ordinal_of(self.name) > 0
 
     def _mount(self) -> bool:
         """The ConfigMap's file; the certificate, which an init container reads."""
@@ -193,8 +193,8 @@ class Containers:
         self.agent_due = max(self.agent_due, self.world.now() + self.world.random.uniform(0.3, 2.0))
 
     def reboot(self) -> None:
-        """Its node is back: kubelet starts all over, with the same emptyDir, less prepare.sh's mark."""
-        self.was_initialised = False
+        """Its node is back: kubelet starts all over, with the same emptyDir, less what was in memory."""
+        self.standing = None
         self.phase, self.due = "init", self.world.now() + self.world.random.uniform(1.0, 8.0)
 
     def _tell(self) -> None:

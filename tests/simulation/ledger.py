@@ -82,10 +82,13 @@ class Ledger:
 
     # --- what users accept
     def accept_loss(self, members: list[str], why: str) -> None:
-        """What only these members' claims hold, or nobody any more, is given up by order."""
+        """What only these members' claims hold, or nobody any more, is given up by order; not what a server threw away
+        itself when it started: no user destroyed that."""
         kept = [one for one in self._world.existing() if names.pod_of_claim(one.claim) not in members]
         lost = [
-            one for one in self.writes if not one.is_excused and not any(v.holds(one.gtid, one.content) for v in kept)
+            one
+            for one in self.writes
+            if not one.is_excused and not any(v.holds(one.gtid, one.content) or one.gtid in v.thrown_away for v in kept)
         ]
         for one in lost:
             one.is_excused = True

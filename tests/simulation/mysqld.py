@@ -72,7 +72,7 @@ class Mysqld:
             "relay_log_recovery": int(self.around.drops_relay_log),
         }
         if self.around.drops_relay_log:
-            self.volume.relay.clear()
+            self.volume.throw_relay_away()
         self.volume.unsynced.clear()
         self.touch()
 

@@ -29,7 +29,7 @@ def of_patch(kind: str, thing: Json, given: Json) -> None:
     """The preconditions of a PATCH: for it a uid is a field that cannot change, which is no conflict."""
     check(kind, thing, uid=None, version=given.get("resourceVersion"))
     if given.get("uid") and given["uid"] != thing["metadata"]["uid"]:
-        raise errors.KubeError(
+        raise errors.Invalid(
             f'PATCH {kind}: 422 {kind} "{thing["metadata"]["name"]}" is invalid: metadata.uid: Invalid value: '
             f'"{given["uid"]}": field is immutable'
         )

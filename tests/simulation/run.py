@@ -117,8 +117,9 @@ class Run:
             self._not_writable()
 
     def _check_settings(self) -> None:
-        """Every server runs with its my.cnf; a deleted Lease may have noted that it does not."""
-        if "delete-lease" not in self.faults.counts and (why := server_settings.differences(self.world)):
+        """Every server runs with its my.cnf; a Lease that is gone or from the past may have noted that it does not."""
+        is_kept = not {"delete-lease", "old-lease"} & self.faults.counts.keys()
+        if is_kept and (why := server_settings.differences(self.world)):
             self.world.scheduler.report("settings differ", why)
 
     def _tidy(self) -> None:

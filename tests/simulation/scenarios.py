@@ -66,6 +66,7 @@ class Phase:
     until: float
     kinds: Mapping[str, int]
     events: tuple[int, int] = (1, 1)
+    figures: tuple[float, float] = (4.0, 30.0)
 
     def draw(self, chance: random.Random, focus: int) -> list[Event]:
         return [self._event(chance, focus) for _ in range(chance.randint(*self.events))]
@@ -75,7 +76,7 @@ class Phase:
         kind, _, text = key.partition(":")
         others = [one for one in range(3) if one != focus]
         who = focus if whom == "focus" else chance.choice(others if whom == "others" else range(3))
-        at, figure = chance.uniform(self.since, self.until), chance.uniform(4.0, 30.0)
+        at, figure = chance.uniform(self.since, self.until), chance.uniform(*self.figures)
         return Event(round(at, 1), kind, who, round(figure, 1), text)
 
 
@@ -263,6 +264,51 @@ _RESTORE_KILLED = (
     Phase(55.0, 85.0, {**_FALLS_ALONE, "power-cut@focus": 2}, (1, 3)),
     Phase(75.0, 115.0, {"verb:restore-member@focus": 3, "verb:rebuild@focus": 2, "verb:recover": 1}, (1, 3)),
 )
+# The Lease of the group as it was up to a minute and a half ago, after whatever has happened since.
+_OLD_LEASE = (
+    Phase(12.0, 50.0, {"old-lease": 1}, (1, 2), figures=(5.0, 90.0)),
+    Phase(
+        15.0,
+        80.0,
+        {
+            **{
+                "power-cut": 3,
+                "drain": 3,
+                "kill-mysqld": 3,
+                "lose-node": 3,
+                "partition": 1,
+                "kill-agent": 1,
+                "delete-lease": 1,
+            },
+            **{f"verb:{one}": 1 for one in ("rebuild", "switchover", "scale", "stop", "fence", "restart")},
+            "verb:recover": 3,
+        },
+        (1, 4),
+    ),
+    Phase(
+        50.0,
+        130.0,
+        {
+            **{"kill-agent": 3, "power-cut": 2, "drain": 2, "kill-mysqld": 2, "cut-agent-off": 2, "stop-agent": 1},
+            **{f"verb:{one}": 1 for one in ("rebuild", "scale", "start", "unfence", "switchover")},
+            "verb:recover": 2,
+        },
+        (1, 4),
+    ),
+)
+# One member acknowledges alone and falls; the others go on without it, and then the Lease is as it was before.
+_OLD_ORDER = (
+    Phase(15.0, 24.0, {"drain@others": 1}, (3, 4)),
+    Phase(30.0, 38.0, {"power-cut@focus": 3, "lose-node@focus": 2}),
+    Phase(34.0, 60.0, {"old-lease": 1}, figures=(25.0, 80.0)),
+    Phase(48.0, 70.0, {"verb:recover": 1}, (1, 2)),
+    Phase(75.0, 140.0, {"kill-agent": 3, "power-cut": 3, "drain": 1, "lose-node": 1, "cut-agent-off": 1}, (1, 4)),
+)
+# Who is cut off from whom, one connection at a time: agents from the API server or from each other, users, servers.
+_LINKS = {
+    **{"cut-agent-off": 3, "cut-heartbeats": 5, "cut-cli": 3, "partition": 3, "api-away": 1, "stale-cache": 2},
+    **{"kill-mysqld": 2, "stop-mysqld": 2, "stop-agent": 1, "lose-node": 1},
+}
 ALL = {
     one.name: one
     for one in (
@@ -291,6 +337,9 @@ ALL = {
         Scenario("restored", {**_OUTAGES, "trap-cli": 6}, {"restore-member": 5, "rebuild": 2, "switchover": 1}),
         Scenario("restore-killed", {}, phases=_RESTORE_KILLED),
         Scenario("file", {**_STRIKES_USERS, "replicas": 1}, _FILE),
+        Scenario("old-lease", {}, until=150.0, phases=_OLD_LEASE),
+        Scenario("old-order", {}, until=170.0, phases=_OLD_ORDER),
+        Scenario("links", _LINKS, {"switchover": 3, "rebuild": 2, "restart": 1, "scale": 1, "recover": 1}),
         Scenario("applier", {**_OUTAGES, "break-applier": 9}, {"rebuild": 3, "switchover": 1}),
         Scenario("all", {**_KINDS, **_USER, "trap-cli": 5}, _VERBS, (4, 18), 170.0),
     )

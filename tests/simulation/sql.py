@@ -58,6 +58,12 @@ class SimServer(connect.Server):
     def execute_secret(self, sql: str, what: str) -> None:
         text = " ".join(sql.split())
         self._wait(what)
+        try:
+            self._run_secret(text, what)
+        finally:
+            self._idle_since = self._scheduler.now
+
+    def _run_secret(self, text: str, what: str) -> None:
         if text.startswith("START GROUP_REPLICATION"):
             self._finish(self._model.start_group_replication(), what)
         elif text.startswith("CLONE INSTANCE"):

@@ -96,6 +96,7 @@ class Volume:
     executed: Holdings = field(default_factory=Holdings)
     relay: Holdings = field(default_factory=Holdings)
     unsynced: set[Gtid] = field(default_factory=set)
+    thrown_away: set[Gtid] = field(default_factory=set)  # by relay_log_recovery = ON
     channel: Channel | None = None
     purged: str = ""
     size: int = 10 << 30
@@ -134,6 +135,10 @@ class Volume:
                 self.executed.add(gtid, content)
             self.relay.clear()
         self.unsynced.clear()
+
+    def throw_relay_away(self) -> None:
+        self.thrown_away.update(self.relay)
+        self.relay.clear()
 
     def lose_tail(self) -> None:
         """The power went: the relay log was not flushed."""

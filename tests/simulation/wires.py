@@ -33,7 +33,8 @@ class SimWire(datagrams.Wire):
         world, pod = self._world, str(to[0])
         world.scheduler.running()
         waiting = world.datagrams.get(pod)
-        if waiting is not None and self._is_there(pod) and world.random.random() > _LOST:
+        is_cut = not world.unheard.isdisjoint((pod, self._own.name))
+        if waiting is not None and self._is_there(pod) and not is_cut and world.random.random() > _LOST:
             waiting.append((world.now() + world.random.uniform(*_LATE_SECONDS), data, (self._own.name,)))
 
     def receive(self) -> list[tuple[bytes, datagrams.Address]]:

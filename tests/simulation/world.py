@@ -55,6 +55,7 @@ class World(mysqld.Around):
         self.api_down = False
         self.api_cut: set[str] = set()  # pods, or "cli"
         self.cuts: set[frozenset[str]] = set()  # pairs of pods whose servers do not reach each other
+        self.unheard: set[str] = set()  # pods whose agents and the others' do not hear each other
         self.datagrams: dict[str, list[tuple[float, bytes, tuple[Any, ...]]]] = {}  # by pod: when, what, from whom
         self.is_fast = seed % _FAST_WORLDS == 1
         self.is_changed = True
@@ -126,7 +127,7 @@ class World(mysqld.Around):
         image = next(one["image"] for one in found["spec"]["containers"] if one["name"] == container)
         if container == "python":
             return "python 3 13 /usr/bin/openssl"
-        if container == "exporter":
+        if container == names.CONTAINER_EXPORTER:
             return "mysqld_exporter, version 0.19.0"
         version = self.version_of(image) or image.rpartition(":")[2].partition("-")[0]
         return f"/usr/sbin/mysqld  Ver {version} for Linux on x86_64 (MySQL Community Server - GPL)"

@@ -48,8 +48,6 @@ run_statements() {
 }
 
 if [ -d "$data" ]; then
-  # Left by this pod's first start: after a reboot of its node this member would wait for others as a new one does.
-  rm -f /run/mysqlops/initialised
   for asked in "$volume/restored" $statements/of-before; do
     [ -e "$asked" ] || continue
     # It says what the data is to be: another cluster's or of another time, or this member's again. Whoever has had
@@ -95,7 +93,5 @@ rm -f "$half/auto.cnf"
 flush "$volume"
 mv "$half" "$data"
 flush "$volume"
-# A new member waits for another one; those of a new cluster start together, and their agents wait for member 0's group.
-[ -e $statements/new-cluster ] || : >/run/mysqlops/initialised
 rm -f "$statements"/*
 echo "prepare: done"

@@ -9,11 +9,12 @@ from mysqlops import errors
 from mysqlops.agent.jobs import local
 from mysqlops.clock import Clock
 from mysqlops.errors import Reason, Refused
-from mysqlops.mysql import account_statements, accounts, comparison, connect, contents, programs
+from mysqlops.mysql import account_statements, accounts, comparison, connect, contents, program_parts, programs
 
 _WORK, _DUMP = "work", "scratch/copy/dump"
 _CODE = "not-as-sql"
-_ARCHIVE = "--method archive or snapshot, or ALTER it"
+_ANOTHER = "--method archive or snapshot, or"
+_ARCHIVE = f"{_ANOTHER} ALTER it"
 _RETYPE = f"{_ARCHIVE}: FLOAT to DOUBLE"
 _VIEW_COLUMNS = (
     "SELECT table_schema, table_name, column_name FROM information_schema.columns "
@@ -67,6 +68,7 @@ def _refuse_what_sql_cannot_hold(
         if (count := comparison.not_writable(server, *table))
     ]
     reasons += [Reason(_CODE, f"{program}: {programs.MISREAD}", _ARCHIVE) for program in programs.splitting(server)]
+    reasons += [Reason(_CODE, text, f"{_ANOTHER} {program_parts.WAY_OUT}") for text in program_parts.garbled(server)]
     # In an alias, as in the text of every view, the server strips leading spaces and control characters from a name.
     reasons += [
         Reason(_CODE, f"view {comparison.quoted(*one)}: a column's name starts with {column[0]!r}", _ARCHIVE)

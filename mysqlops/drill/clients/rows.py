@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from mysqlops import errors
-from mysqlops.core import names, view
+from mysqlops.core import form, names, typed, view
 from mysqlops.drill.model import Row
 from mysqlops.drill.plan import choice
 from mysqlops.operations import waiting
@@ -30,6 +30,10 @@ with connect.connect_socket(login) as server:
 for row in rows:
     print(json.dumps(row, default=str))
 """
+T = TypeVar("T")
+_VALUES, _ROW = form.list_of(form.scalar), form.row(form.text, form.whole, form.text)
+_EXECUTED, _WAITED = form.row(form.row(form.gtids)), form.row(form.row(form.scalar))
+_ASK_EXECUTED = "SELECT REPLACE(@@global.gtid_executed, '\n', '')"
 _SECONDS = 150.0
 _CAUGHT_UP_SECONDS = 30
 _AGAIN_SECONDS = 30.0
@@ -56,7 +60,15 @@ def sql(session: Session, member: str, *statements: str) -> list[list[Any]]:
     if done.exit_code != 0:
         text = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
         raise errors.StepFailed(f"{member}: {text}", hint=f"kubectl logs {member} -c {names.CONTAINER_AGENT}")
-    return [json.loads(line) for line in done.stdout.splitlines()]
+    return [_read(member, _VALUES, typed.json_of(line)) for line in done.stdout.splitlines()]
+
+
+def _read(member: str, what: form.Form[T], value: Any) -> T:
+    """A value that a member's pod printed; raises BadAnswer."""
+    try:
+        return what("", value)
+    except form.Misfit as why:
+        raise errors.BadAnswer(f"the answer of {member} to a query of the ledger cannot be read: {why}") from why
 
 
 def recreate(session: Session, primary: str) -> None:
@@ -71,11 +83,11 @@ def drop(session: Session, primary: str) -> None:
 def of_members(session: Session, primary: str, members: Sequence[str]) -> dict[str, list[Row]]:
     """Every row of every member, each once it has applied all transactions of the primary. A member that never does is
     read as it is: its missing rows are then lost there."""
-    executed = str(sql(session, primary, "SELECT @@global.gtid_executed")[0][0]).replace("\n", "")
+    ((executed,),) = _read(primary, _EXECUTED, sql(session, primary, _ASK_EXECUTED))
     held = {}
     for member in members:
         waiting = f"SELECT WAIT_FOR_EXECUTED_GTID_SET('{executed}', {_CAUGHT_UP_SECONDS})"
-        if sql(session, member, waiting)[0][0] != 0:
+        if _read(member, _WAITED, sql(session, member, waiting)) != ((0,),):
             session.progress.warn(f"{member} has not applied all that {primary} has within {_CAUGHT_UP_SECONDS} s")
         held[member] = _of(session, member)
     return held
@@ -98,5 +110,5 @@ def of_a_broken_cluster(session: Session, seen: status.Status) -> tuple[dict[str
 
 
 def _of(session: Session, member: str) -> list[Row]:
-    rows = sql(session, member, _EVERY_ROW)
-    return [(str(client), int(sequence), str(token)) for client, sequence, token in rows]
+    found = sql(session, member, _EVERY_ROW)
+    return [(client, sequence, token) for client, sequence, token in (_read(member, _ROW, row) for row in found)]

@@ -155,7 +155,7 @@ FAULTS = (
         About(
             "agent-frozen",
             "the agent of the next primary is stopped (SIGSTOP) for 30 s, and the primary's mysqld is killed",
-            "the agent of {target}, which the group elects: nobody moves the label to it for {seconds} s",
+            "the agent of {target} for {seconds} s; the group elects {target}, and the killed mysqld's agent labels it",
             aim=HEIR,
             needs=NODE,
             undone=BY_ITSELF,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 
+from mysqlops.errors import Reason
 from mysqlops.planning.checks import machines, placement, servers, volumes
-from mysqlops.planning.checks.model import BUDGET, CLASSES, ROLE, TARGETS, VOLUMES, Check
+from mysqlops.planning.checks.model import BUDGET, CLASSES, ROLE, TARGETS, VOLUMES, Check, Coming
 
 SERVICE = (
     Check(
@@ -103,6 +104,7 @@ DATA = (
         "a new member's claim would wait without end, and a full volume could only be replaced",
         judge=volumes.classes,
         needs=(CLASSES,),
+        ahead=volumes.class_of_new_claims,
     ),
     Check(
         "volumes",
@@ -182,7 +184,14 @@ KUBERNETES = (
         judge=machines.reached,
         parts=("reach",),
     ),
-    Check("spread", "each member runs on a node of its own", "a node's failure stops them all", judge=placement.spread),
+    Check(
+        "spread",
+        "each member runs on a node of its own",
+        "a node's failure stops them all",
+        judge=placement.spread,
+        ahead=placement.room,
+        refuses=False,
+    ),
     Check(
         "disruption-budget",
         "drains take one member at a time",
@@ -251,6 +260,12 @@ def checks(explain: Callable[[str], str]) -> tuple[Check, ...]:
         parts=("errors",),
     )
     return (*SERVICE, *DATA, *SECURITY, *KUBERNETES, *OPERATION, logged)
+
+
+def ahead(coming: Coming) -> list[tuple[Check, Reason]]:
+    """What the same checks find wrong with what a command is about to make."""
+    every = (*SERVICE, *DATA, *SECURITY, *KUBERNETES, *OPERATION)
+    return [(check, reason) for check in every if check.ahead is not None for reason in check.ahead(coming)]
 
 
 def parts(chosen: Collection[Check]) -> list[str]:

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from mysqlops.core.typed import Json
+from mysqlops.errors import Reason
 from mysqlops.planning import status
 
 TARGETS = "Secrets of targets"  # unread if this user may not list them
@@ -63,9 +64,22 @@ Found = tuple[str, str, str]  # what, evidence, fix
 
 
 @dataclass(frozen=True)
+class Coming:
+    """What a command is about to make: claims that name a class (None: the default one), for `members` in all.
+    `classes` and `nodes` are what Kubernetes has for them; None: this user may not read those."""
+
+    name: str
+    members: int
+    named: str | None
+    classes: Sequence[Json] | None
+    nodes: Sequence[Json] | None
+    is_new: bool = False  # nothing of the cluster exists yet
+
+
+@dataclass(frozen=True)
 class Check:
     """`holds` is true if nothing is found; `why` it matters. `codes` are conditions of `status`; `parts` is what
-    each server is asked for."""
+    each server is asked for. `ahead` asks the same of what a command is about to make (operations/preflight.py)."""
 
     name: str
     holds: str
@@ -74,6 +88,8 @@ class Check:
     judge: Callable[[Facts], Sequence[Found]] | None = None
     needs: tuple[str, ...] = ()
     parts: tuple[str, ...] = ()
+    ahead: Callable[[Coming], Sequence[Reason]] | None = None
+    refuses: bool = True  # the command, for what is found ahead; else it warns
 
     def findings(self, facts: Facts) -> list[Finding]:
         mine = [condition for condition in facts.now.conditions if condition.code in self.codes]

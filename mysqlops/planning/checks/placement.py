@@ -8,9 +8,10 @@ from typing import Any
 
 from mysqlops.core import names, rehearsal, version, view
 from mysqlops.core.gtid import GtidSet
-from mysqlops.objects import drift, schedule
+from mysqlops.errors import Reason
+from mysqlops.objects import drift, pods, schedule
 from mysqlops.planning import backup_targets, status
-from mysqlops.planning.checks.model import BUDGET, ROLE, Facts, Found
+from mysqlops.planning.checks.model import BUDGET, ROLE, Coming, Facts, Found
 
 MOST_BEHIND = 1000  # transactions; a failover waits until they are applied
 
@@ -27,6 +28,18 @@ def spread(facts: Facts) -> list[Found]:
             fix = f"kubectl get nodes; with a free node: mysqlops restart {facts.name}"
             found.append((f"several members run on one node: its failure takes {lost}", f"node {node}: {where}", fix))
     return found
+
+
+def room(coming: Coming) -> list[Reason]:
+    """The same of members that a command is about to make."""
+    if coming.nodes is None:
+        return []
+    usable = [node for node in coming.nodes if not node["spec"].get("unschedulable") and pods.is_ready(node)]
+    if len(usable) >= coming.members:
+        return []
+    text = f"{len(usable)} nodes can take pods, for {coming.members} members"
+    hint = "kubectl get nodes; add nodes, or uncordon some"
+    return [Reason("too-few-nodes", f"{text}: losing one node can stop several members", hint)]
 
 
 def budget(facts: Facts) -> list[Found]:

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from mysqlops.core.typed import Json
+from mysqlops.errors import Reason
 from mysqlops.objects import schedule, storage_class
 from mysqlops.planning import backup_targets, storage
-from mysqlops.planning.checks.model import Facts, Found
+from mysqlops.planning.checks.model import Coming, Facts, Found
 
 _NEW = "claims of new members"
+_AGAIN = (
+    "create it again as it was, with provisioner kubernetes.io/no-provisioner if volumes are made by hand; or "
+    f"{storage_class.ANOTHER}"
+)
 
 
 def volume_of(claim: Json) -> str:
@@ -23,17 +30,17 @@ def classes(facts: Facts) -> list[Found]:
     for claim in storage.in_use(facts.seen).values():
         asked.setdefault(claim["spec"].get("storageClassName") or "", []).append(f"claim {claim['metadata']['name']}")
     named = template.get("storageClassName")
-    new = storage_class.default_of(facts.classes) if named is None else named
-    found = [] if new is not None else [_no_default(facts)]
-    asked.setdefault(new or "", []).append(_NEW)
+    new = storage_class.of_new_claim(named, facts.classes)
+    found: list[Found] = []
+    if new is None and named is None:
+        found.append(("a new member would get no volume", *_no_default(facts.name, facts.classes)))
+    asked.setdefault(new or named or "", []).append(_NEW)
     asked.pop("", None)  # volumes that somebody made by hand belong to no class
     for name, who in asked.items():
         evidence = f"StorageClass {name} of {', '.join(who)}"
         if name not in existing:
-            listed = ", ".join(sorted(existing)) or "none"
-            by_hand = "with provisioner kubernetes.io/no-provisioner if volumes are made by hand"
-            fix = f"create it again as it was, {by_hand}; or {storage_class.ANOTHER}"
-            found.append(("a StorageClass is missing", f"{evidence}: the Kubernetes cluster has {listed}", fix))
+            listed = _listed(facts.classes)
+            found.append(("a StorageClass is missing", f"{evidence}: the Kubernetes cluster has {listed}", _AGAIN))
         elif not storage_class.can_expand(existing[name]):
             patch = f"kubectl patch storageclass {name} -p '{{\"allowVolumeExpansion\": true}}'"
             fix = f"if its driver can: {patch}; otherwise mysqlops storage resize {facts.name} --size SIZE --by-rebuild"
@@ -41,11 +48,31 @@ def classes(facts: Facts) -> list[Found]:
     return found
 
 
-def _no_default(facts: Facts) -> Found:
-    listed = ", ".join(sorted(one["metadata"]["name"] for one in facts.classes)) or "none"
-    seen = f"the claim template of {facts.name} names no StorageClass, and none is the default; there are: {listed}"
-    fix = 'kubectl annotate storageclass CLASS storageclass.kubernetes.io/is-default-class="true"'
-    return "a new member would get no volume", seen, fix
+def class_of_new_claims(coming: Coming) -> list[Reason]:
+    """The same of claims that a command is about to make, before anything is deleted for them."""
+    named, classes = coming.named, coming.classes
+    if classes is None or storage_class.of_new_claim(named, classes) is not None:
+        return []
+    code, listed = "no-storage-class" if named is None else "unknown-storage-class", _listed(classes)
+    if not coming.is_new and named is None:
+        return [Reason(code, *_no_default(coming.name, classes))]
+    if not coming.is_new:
+        text = f"StorageClass {named} of the claims of {coming.name} is missing: the Kubernetes cluster has {listed}"
+        return [Reason(code, text, _AGAIN)]
+    if named is None:
+        text = f"no StorageClass is the default, and --storage-class was not given; the cluster has: {listed}"
+        return [Reason(code, text, "give --storage-class, or mark a StorageClass as the default")]
+    text = f"--storage-class {named}: no such StorageClass; the cluster has: {listed}"
+    return [Reason(code, text, "kubectl get storageclass")]
+
+
+def _no_default(name: str, classes: Sequence[Json]) -> tuple[str, str]:
+    text = f"the claim template of {name} names no StorageClass, and none is the default; there are: {_listed(classes)}"
+    return text, 'kubectl annotate storageclass CLASS storageclass.kubernetes.io/is-default-class="true"'
+
+
+def _listed(classes: Sequence[Json]) -> str:
+    return ", ".join(sorted(one["metadata"]["name"] for one in classes)) or "none"
 
 
 def volumes(facts: Facts) -> list[Found]:

@@ -119,3 +119,12 @@ def test_a_connection_that_the_server_has_closed_is_opened_again(account: Path) 
     assert isinstance(caught.value.__cause__, OSError)
     assert connection.is_closed
     assert client._connection is None
+
+
+def test_who_owns_the_fields_of_an_object_is_forgotten_at_once(account: Path) -> None:
+    """Half of each object, which no agent reads."""
+    one = {"metadata": {"name": "a", "managedFields": [{"manager": "kubectl"}]}}
+    connection = Connection(Answer(200, one), Answer(200, {"items": [one]}))
+    client = _client(account, connection)
+    found = [client.get("v1", "pods", "a"), *client.list("v1", "pods", "a=b")]
+    assert found == [{"metadata": {"name": "a"}}] * 2

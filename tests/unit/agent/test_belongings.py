@@ -205,7 +205,7 @@ def test_deploy_makes_a_lost_secret_again_only_if_an_agent_can_fill_it() -> None
 
 def test_the_hint_names_the_init_container_that_fails() -> None:
     waiting = {"name": "prepare", "state": {"waiting": {"reason": "CrashLoopBackOff"}}}
-    done = {"name": "credentials", "ready": True, "state": {"terminated": {"exitCode": 0}}}
+    done = {"name": "wait-for-database", "ready": True, "state": {"terminated": {"exitCode": 0}}}
     pod = {"metadata": {}, "status": {"initContainerStatuses": [done, waiting]}}
     assert pods.command("mysql", "mysql-0", pod).endswith("describe pod mysql-0")
     waiting["lastState"] = {"terminated": {"message": "why"}}

@@ -352,6 +352,22 @@ def test_group_replication_starts_only_after_the_channel_is_gone() -> None:
     assert removed < own_id < next(at for at, text in enumerate(asked) if text.startswith("START GROUP_REPLICATION"))
 
 
+@pytest.mark.parametrize("bootstrap", [True, False])
+def test_nothing_that_may_take_its_time_comes_between_the_permit_and_the_start(bootstrap: bool) -> None:
+    """The permit writes on the Lease what this member is about to do: an earlier START, a stalled disk and a channel's
+    rest come before, and whoever is paused after it finds its session closed."""
+    server = Mock()
+    server.query.return_value = []
+    login, permit = Mock(user="u", password="p"), server.permit
+    group_replication.start(server, login, group_name="g", seeds=["h"], bootstrap=bootstrap, permit=permit)
+    asked = [str(call.args[0]) if call.args else "permit" for call in server.method_calls]
+    at = asked.index("permit")
+    flag = ["SET GLOBAL group_replication_bootstrap_group = ON"] if bootstrap else []
+    assert asked[at - 1] == "SET SESSION wait_timeout = 15"
+    assert asked[at + 1 : at + 1 + len(flag)] == flag
+    assert asked[at + 1 + len(flag)].startswith("START GROUP_REPLICATION")
+
+
 class _Sql:
     """A server that has this channel, or none, and notes what it is asked."""
 

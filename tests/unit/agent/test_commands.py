@@ -112,19 +112,25 @@ def test_nobody_becomes_primary_who_is_not_online_in_the_group(to: str, world: W
 def test_a_hand_over_waits_for_the_meter_but_not_without_end(
     begins_after: float, waited: float, world: World, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    began: list[float] = []
+    began, asked = list[float](), list[float]()
+
+    class Around:
+        def record(self) -> None:
+            asked.append(world.clock.seconds)
+            raise errors.Unreachable("API server: it is away")
 
     def hand_over(*given: Any, **more: Any) -> handover.Done:
         began.append(world.clock.seconds)
         assert (given[3].pod, more) == ("mysql-1", {"transactions_seconds": 5})
         return handover.Done("mysql-1", 0.5)
 
-    monkeypatch.setattr(cluster_api, "ClusterApi", lambda *_: None)
+    monkeypatch.setattr(cluster_api, "ClusterApi", lambda *_: Around())
     monkeypatch.setattr(handover, "run", hand_over)
     monkeypatch.setattr(write_gap, "is_running", lambda _s, token: token == "t" and world.clock.seconds >= begins_after)
     answer = run("switchover", "--to", "mysql-1", "--transactions-seconds", "5", "--meter", "t")
     assert answer["seconds"] == 0.5
     assert began == [pytest.approx(waited, abs=0.06)]
+    assert asked == began, "connected to the API server before the roles change, and not long before"
 
 
 def test_what_a_member_has_is_read_from_it(world: World, run: Run) -> None:

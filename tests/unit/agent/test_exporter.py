@@ -18,7 +18,7 @@ from mysqlops.errors import ConfigError
 from mysqlops.kube import manifests
 from mysqlops.mysql import account_files, accounts, own_accounts
 from mysqlops.objects import cluster_file, openings, running
-from mysqlops.operations import deploy, image_check, observe, upgrade
+from mysqlops.operations import deploy, observe, trial_pod, upgrade
 from mysqlops.operations import exporter as operations
 from tests.unit.fakes.accounts import Server
 from tests.unit.fakes.cluster import NAME, Cluster
@@ -56,7 +56,7 @@ def test_its_container_gets_its_login_the_socket_and_nothing_else() -> None:
         for one in (*_template(WITH)["initContainers"], *_template(WITH)["containers"])
         if any(mount["name"] == "mysqlops-exporter" for mount in one["volumeMounts"])
     ]
-    assert others == ["credentials", "agent", names.CONTAINER_EXPORTER]
+    assert others == ["wait-for-database", "agent", names.CONTAINER_EXPORTER]
     (volume,) = [one for one in _template(WITH)["volumes"] if one["name"] == "mysqlops-exporter"]
     assert volume["emptyDir"]["medium"] == "Memory"
 
@@ -103,14 +103,14 @@ def test_a_text_that_is_no_image_is_refused_by_its_option() -> None:
 
 
 def test_the_trial_runs_it_with_the_rights_of_a_member() -> None:
-    tried = image_check.pod(WITH, deploy.objects(WITH))["spec"]["containers"]
+    tried = trial_pod.pod(WITH, deploy.objects(WITH))["spec"]["containers"]
     assert [(one["name"], one.get("args")) for one in tried] == [
         ("mysqld", None),
         ("python", None),
-        ("exporter", ["--version"]),
+        ("mysqlops-exporter", ["--version"]),
     ]
     assert tried[2]["securityContext"]["capabilities"] == {"drop": ["ALL"]}
-    assert "exporter:1" not in str(image_check.pod(SPEC, deploy.objects(SPEC)))
+    assert "exporter:1" not in str(trial_pod.pod(SPEC, deploy.objects(SPEC)))
 
 
 def test_its_account_reads_no_table_and_no_statement_and_takes_few_connections() -> None:

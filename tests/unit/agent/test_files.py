@@ -47,6 +47,18 @@ def test_mysqld_s_container_cannot_say_that_the_agent_hands_over(pod: Pod) -> No
     assert not pod.is_handing_over(SystemClock())
 
 
+def test_what_is_known_of_the_group_outlives_the_agent(pod: Pod) -> None:
+    assert pod.standing() is None
+    pod.note_standing("8")
+    assert Pod(pod.me).standing() == "8"
+    (settings.CREDENTIALS / "standing").write_bytes(b"\xff")
+    assert pod.standing() is None
+    (settings.CREDENTIALS / "standing").unlink()
+    (settings.CREDENTIALS / "standing").mkdir()
+    pod.note_standing("8")  # a memory that is full is no reason to stop
+    assert pod.standing() is None
+
+
 def test_a_folder_in_place_of_a_mark_does_not_stop_the_agent(pod: Pod) -> None:
     (settings.RUN / "left").mkdir()
     pod.hold_back()

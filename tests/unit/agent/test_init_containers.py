@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -67,16 +67,16 @@ def _main(*words: str) -> int:
     return program.main(words, is_process_1=False)
 
 
-# credentials
+# wait-for-database
 
 
 def test_a_new_cluster_gets_passwords_and_the_next_member_the_same(pod: Pod) -> None:
-    assert _main("credentials") == 0
+    assert _main("wait-for-database") == 0
     first = pod.held()
     assert first.keys() >= {*names.PASSWORD_KEYS, names.KEY_GROUP_NAME}
     statements = (pod.folders["STATEMENTS"] / "accounts.sql").read_text()
     assert not any(first[key] in statements for key in names.PASSWORD_KEYS), "only hashes"
-    assert _main("credentials") == 0
+    assert _main("wait-for-database") == 0
     assert (pod.held(), pod.asked) == (first, [True, True])
     assert not (pod.folders["STATEMENTS"] / "of-before").exists()
 
@@ -95,7 +95,7 @@ def test_where_there_is_data_no_password_is_made_up(
 ) -> None:
     """They would not open it. Running members have time to restore the Secret."""
     before(pod)
-    assert _main("credentials") == errors.Refused.exit_code
+    assert _main("wait-for-database") == errors.Refused.exit_code
     assert (pod.held(), pod.cluster.writes) == ({}, 0)
     told = capsys.readouterr().err
     assert why in told
@@ -105,8 +105,10 @@ def test_where_there_is_data_no_password_is_made_up(
     assert pod.clock.seconds >= 60
 
 
-def test_passwords_that_a_running_member_restores_meanwhile_are_taken(pod: Pod) -> None:
-    assert _main("credentials") == 0
+def test_passwords_that_a_running_member_restores_meanwhile_are_taken(
+    pod: Pod, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert _main("wait-for-database") == 0
     held = dict(pod.cluster.objects)
     fresh = Cluster()
     pod.cluster.objects = fresh.objects
@@ -116,8 +118,9 @@ def test_passwords_that_a_running_member_restores_meanwhile_are_taken(pod: Pod) 
         pod.cluster.objects = held
 
     pod.clock.turn = restore
+    monkeypatch.setattr(wait, "wait_for", lambda *_, **__: "mysql-0")
     first = pod.held()
-    assert _main("credentials") == 0
+    assert _main("wait-for-database") == 0
     assert pod.held() == first
     assert pod.asked == [True, False]
 
@@ -125,7 +128,7 @@ def test_passwords_that_a_running_member_restores_meanwhile_are_taken(pod: Pod) 
 def test_data_that_a_restore_has_just_brought_takes_new_passwords(pod: Pod) -> None:
     _has_data(pod)
     (pod.folders["VOLUME"] / "restored").touch()
-    assert _main("credentials") == 0
+    assert _main("wait-for-database") == 0
     assert pod.held().keys() >= {*names.PASSWORD_KEYS}
 
 
@@ -133,9 +136,9 @@ def test_data_that_a_restore_has_just_brought_takes_new_passwords(pod: Pod) -> N
 def test_the_way_back_from_a_restore_asks_for_today_s_passwords(pod: Pod, *, backup: str, asks: bool) -> None:
     """The previous data knows only those of its own time, and nobody could log in."""
     swap = timeline.Swap(timeline.Timeline("data-r20260101000000", "g"), timeline.Timeline("data", "h"), 3, backup)
-    assert _main("credentials") == 0
+    assert _main("wait-for-database") == 0
     pod.cluster.notes = {names.ANNOTATION_RESTORING: timeline.dump(swap)}
-    assert _main("credentials") == 0
+    assert _main("wait-for-database") == 0
     mark = pod.folders["STATEMENTS"] / "of-before"
     assert (mark.read_text() if mark.exists() else "") == ("reset" if asks else "")
 
@@ -149,7 +152,7 @@ def test_no_server_starts_while_a_backup_is_put_onto_its_volume(pod: Pod, capsys
             pod.cluster.notes = {names.ANNOTATION_FILLING: json.dumps({"mysql-2": "b2"})}
 
     pod.clock.turn = turn
-    assert _main("credentials") == 0
+    assert _main("wait-for-database") == 0
     assert pod.held() != {}
     assert pod.clock.seconds > 5
     assert capsys.readouterr().out.count("waiting until b1 is on the volume") == 1
@@ -175,7 +178,7 @@ def test_a_pod_waits_until_its_name_is_its_own_and_says_once_why(
 ) -> None:
     answers = [OSError("unknown"), "10.0.0.9", "10.0.0.9", "10.0.0.9", "10.0.0.1"]
     _resolving(monkeypatch, answers)
-    assert _main("credentials") == 0
+    assert _main("wait-for-database") == 0
     assert pod.held() != {}
     lines = capsys.readouterr().out.splitlines()
     assert [line.partition(".svc ")[2] for line in lines] == [
@@ -188,39 +191,37 @@ def test_a_pod_waits_until_its_name_is_its_own_and_says_once_why(
     assert pod.clock.seconds == pytest.approx(0.8)
 
 
-# wait-for-database
-
-
-def _is_noted_as_new(pod: Pod) -> bool:
-    return (pod.folders["STATEMENTS"] / "new-cluster").exists()
-
-
-@pytest.mark.parametrize("before", [_formed, _has_data])
-def test_all_servers_of_a_new_cluster_start_at_once(pod: Pod, before: Callable[[Pod], None]) -> None:
-    """Only member 0 forms the group, and the agents of the others wait for that. `prepare` reads the note."""
-    assert _main("credentials") == 0
-    assert _is_noted_as_new(pod)
-    before(pod)
-    assert _main("credentials") == 0  # kubelet runs it again, in the same folders
-    assert not _is_noted_as_new(pod)
+# the port of another member
 
 
 @pytest.mark.parametrize(
-    ("name", "is_new", "targets"), [("mysql-0", True, 0), ("mysql-2", False, 0), ("mysql-2", True, 2)]
+    ("name", "before", "targets"),
+    [
+        ("mysql-0", [_formed], 0),
+        ("mysql-2", [], 0),
+        ("mysql-2", [_formed, _has_data], 0),
+        ("mysql-2", [_formed], 2),
+    ],
 )
-def test_only_a_new_member_waits_for_one_before_it(
-    name: str, is_new: bool, targets: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+def test_only_a_member_that_is_added_waits_for_one_before_it(
+    name: str,
+    before: Sequence[Callable[[Pod], None]],
+    targets: int,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
-    """If members with data waited for each other, none would start after a full outage."""
+    """If members with data waited for each other, none would start after a full outage. All servers of a new cluster
+    start at once: only member 0 forms the group, and the agents of the others wait for that."""
     made, asked = Pod(monkeypatch, tmp_path, name), list[str]()
-    if is_new:
-        (made.folders["RUN"] / "initialised").touch()
+    assert _main("wait-for-database") == 0  # another member's, which made the passwords
 
     def wait_for(found: list[wait.Target], *_: Any, **__: Any) -> str:
         asked.extend(one.host for one in found)
         return found[0].host
 
     monkeypatch.setattr(wait, "wait_for", wait_for)
+    for change in before:
+        change(made)
     assert _main("wait-for-database") == 0
     assert asked == [made_host for made_host in (f"mysql-{n}.mysql.db.svc" for n in range(targets))]
 

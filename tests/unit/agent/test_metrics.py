@@ -127,6 +127,24 @@ def test_a_server_does_not_choose_how_many_series_there_are_nor_their_names() ->
     assert len(found) == 1 + 8 + 8
 
 
+def test_a_server_that_counts_no_errors_by_name_reports_how_many_statements_and_connections_failed() -> None:
+    """As every member below 2Gi: performance_schema_error_size is 0 there."""
+    counted = [
+        ("statement_errors", "3"),
+        ("statement_warnings", None),
+        ("connection_errors_internal", "1"),
+        ("connection_errors_accept", "0"),
+    ]
+    answers: dict[str, list[tuple[Any, ...]]] = {
+        statistics._COUNTED: counted,
+        statistics._GROUP: [],
+        statistics._ERRORS: [],
+    }
+    found = _plain(statistics.read(cast("Any", Mock(query=answers.__getitem__))))
+    kinds = {"connection_errors_total['internal']": 1, "connection_errors_total['accept']": 0}
+    assert found == {"statement_errors_total": 3, **kinds}
+
+
 @pytest.mark.parametrize(
     ("answered", "reported"),
     [

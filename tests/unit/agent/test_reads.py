@@ -36,6 +36,19 @@ def served() -> tuple[Counting, cluster_api.ClusterApi, Time]:
     return (api, *around(api))
 
 
+def test_the_copy_of_the_note_is_read_when_an_agent_begins_and_when_the_note_counts_less_than_before() -> None:
+    api, sight, _ = served()
+    lease = api.lease["metadata"]["annotations"]
+
+    def reads(joins: str) -> bool:
+        api.asked.clear()
+        lease[names.ANNOTATION_GROUP] = group.dump(replace(NOTED, joins=joins))
+        sight.record()
+        return "GET secrets" in api.asked
+
+    assert [reads(joins) for joins in ("3", "3", "4", "4", "2", "2", "3")] == [True, *[False] * 3, True, False, False]
+
+
 def test_a_look_for_a_stuck_group_reads_the_pods_and_nothing_else() -> None:
     api, sight, clock = served()
     speaker = publisher.Publisher(sight, log.Log(clock), clock, lambda _: None)

@@ -1,4 +1,5 @@
-"""`users rotate`: killed before each of its calls and run again, two at once, and members that were away meanwhile."""
+"""`users rotate`: killed before each of its calls and run again, two at once, and members that were away meanwhile
+(S14, S15)."""
 
 from __future__ import annotations
 

@@ -13,11 +13,11 @@ from mysqlops.agent import __main__ as program
 from mysqlops.agent import settings, slots
 from mysqlops.core import error_record
 from mysqlops.kube import exec as kube_exec
-from mysqlops.operations import agents
+from mysqlops.operations import agents, programs
 from tests.unit.fakes.api import Clock
 
 # The programs of Jobs, and those that are containers of their own.
-_ELSEWHERE = {"wait", "credentials", "wait-for-database", "run", "binlog-ship", "backup-seal"}
+_ELSEWHERE = {"wait", "wait-for-database", "run", "binlog-ship", "backup-seal"}
 
 
 def test_three_look_at_once_and_the_next_waits_for_a_place(tmp_path: Path) -> None:
@@ -95,6 +95,6 @@ def test_a_busy_pod_is_an_error_of_its_own_for_the_command(
             return kube_exec.Output("", printed, code)
 
     with pytest.raises(errors.PodBusy, match="mysql-0") as caught:
-        agents.run(Pod(), "mysql-0", "top", timeout_seconds=1)  # type: ignore[arg-type]
+        agents.run(Pod(), "mysql-0", programs.TOP, timeout_seconds=1)  # type: ignore[arg-type]
     assert (caught.value.exit_code, caught.value.code) == (10, "pod-busy")
     assert type(error_record.load(printed, code)) is errors.PodBusy

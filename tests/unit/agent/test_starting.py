@@ -1,4 +1,5 @@
-"""What comes between deciding to form a group and forming it (U1): a second look, the Lease, and no time."""
+"""What comes between deciding to form or join a group and doing it (U1): the Lease, and no time; before a group is
+formed, a second look."""
 
 from __future__ import annotations
 
@@ -9,13 +10,13 @@ from dataclasses import replace
 import pytest
 
 from mysqlops import errors
-from mysqlops.agent import starting
+from mysqlops.agent import cluster_api, starting
 from mysqlops.agent.member import Member
 from mysqlops.core import group, names, view
 from mysqlops.core.gtid import GtidSet
 from mysqlops.mysql import connect, group_replication
 from mysqlops.planning import member_actions, membership
-from tests.unit.agent.test_writes import HELD, LAST_VIEW, Api, around
+from tests.unit.agent.test_writes import HELD, LAST_VIEW, ME, Api, around
 
 OWN = view.ServerView("u0", "9.7.4", GtidSet.parse(HELD))
 
@@ -40,31 +41,8 @@ class World:
         self.own, self.formed = OWN, list[str]()
         self.meanwhile: Callable[[], None] = lambda: None
         self.answering, self.asked, self.refusal = list[str](), list[list[str]](), ""
-        world = self
-
-        class Own(Member):
-            def __init__(self) -> None:
-                """No pod."""
-
-            def connect(self) -> connect.Server:
-                return Server()
-
-            def answers(self, pod: str) -> bool:
-                return pod in world.answering
-
-            def join(self, seeds: Sequence[str], group_name: str, ask: Sequence[str] = ()) -> None:
-                world.asked.append(list(seeds))
-                if world.refusal:
-                    raise errors.StatementFailed(world.refusal, errno=3092)
-
-            def form(self, group_name: str, permit: Callable[[], None] = lambda: None) -> None:
-                world.clock.at += world.prepares_seconds
-                world.meanwhile()
-                permit()
-                world.formed.append(group_name)
-
-        monkeypatch.setattr(group_replication, "observe", lambda _: world.own)
-        self.starting = starting.Starting(Own(), self.sight, self.clock)
+        monkeypatch.setattr(group_replication, "observe", lambda _: self.own)
+        self.starting = starting.Starting(Own(self), self.sight, self.clock)
         for beat in (1, 2):
             self.show("mysql-1", beat)
             self.show("mysql-2", beat)
@@ -92,6 +70,45 @@ class World:
 
     def holder(self) -> str:
         return str(self.served.lease["spec"]["holderIdentity"])
+
+
+class Own(Member):
+    """Its server: preparing comes before the permit, as in the real one."""
+
+    def __init__(self, world: World) -> None:
+        """No pod."""
+        self.world = world
+
+    def connect(self) -> connect.Server:
+        return Server()
+
+    def answers(self, pod: str) -> bool:
+        return pod in self.world.answering
+
+    def join(
+        self,
+        seeds: Sequence[str],
+        group_name: str,
+        ask: Sequence[str] = (),
+        permit: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._prepare(permit)
+        self.world.asked.append(list(seeds))
+        if self.world.refusal:
+            raise errors.StatementFailed(self.world.refusal, errno=3092)
+
+    def form(self, group_name: str, permit: Callable[[], None] = lambda: None) -> None:
+        self._prepare(permit)
+        self.world.formed.append(group_name)
+
+    def copy(self, donor: str, permit: Callable[[], None] = lambda: None) -> None:
+        self._prepare(permit)
+        self.world.asked.append([donor])
+
+    def _prepare(self, permit: Callable[[], None]) -> None:
+        self.world.clock.at += self.world.prepares_seconds
+        self.world.meanwhile()
+        permit()
 
 
 @pytest.fixture
@@ -124,6 +141,46 @@ def test_its_own_server_is_asked_again_too(world: World) -> None:
     world.own = view.ServerView("u0", "9.7.4", GtidSet())
     with pytest.raises(errors.Conflict, match="mysql-1 holds all transactions and forms it"):
         world.form()
+
+
+def test_what_a_member_has_from_elsewhere_is_not_final_while_an_earlier_start_is_on_its_way(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may end in the group that does not count, and an event commits there. In a group there is no such START."""
+
+    def refused(_own: Member, _group_name: str) -> None:
+        raise errors.StatementFailed("a START is on its way", errno=3093)
+
+    monkeypatch.setattr(Member, "must_be_outside", refused)
+    record, wanted = world.sight.record(), group.Note(members=LAST_VIEW, elsewhere={"mysql-0": "u0"})
+    action = member_actions.NoteOrigin("why", record, wanted)
+    with pytest.raises(errors.StatementFailed):
+        world.starting.note(action, OWN)
+    assert world.served.note() == record.note
+    world.starting.note(action, replace(OWN, state=view.ONLINE))
+    assert world.served.note() == wanted
+
+
+def test_nobody_joins_on_a_note_that_cannot_be_read(world: World) -> None:
+    """It may say that this member is given up, or is about to lose its data; the group's primary writes it again."""
+    notes = world.served.lease["metadata"]["annotations"]
+    notes[names.ANNOTATION_GROUP], world.answering = "7", ["mysql-2"]
+    with pytest.raises(errors.Conflict, match="cannot be read"):
+        world.starting.run(member_actions.Join("why", ("mysql-2",)), world.situation, OWN)
+    assert world.served.lease["metadata"]["annotations"][names.ANNOTATION_GROUP] == "7"
+
+
+def test_who_copies_another_is_recorded_as_joining_first(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With its mysqld it ends in the group, and from then on an outage waits for it."""
+    joining = list[bool]()
+
+    def copy(_own: Member, _donor: str, permit: Callable[[], object] = lambda: None) -> None:
+        permit()
+        joining.append("mysql-0" in world.served.note().joining)
+
+    monkeypatch.setattr(Own, "copy", copy)
+    world.starting.run(member_actions.Clone("why", "mysql-2"), world.situation, OWN)
+    assert joining == [True]
 
 
 def test_the_lease_is_taken_after_whatever_takes_its_time(world: World) -> None:
@@ -186,6 +243,74 @@ def test_nobody_is_recorded_as_joining_members_of_which_none_answers(world: Worl
     world.answering = ["mysql-2"]
     world.starting.run(member_actions.Join("why", ("mysql-1", "mysql-2")), world.situation, OWN)
     assert (world.asked, "mysql-0" in world.served.note().joining) == ([["mysql-1", "mysql-2"]], True)
+
+
+_INTO_THE_GROUP = [member_actions.Join("why", ("mysql-1",)), member_actions.Clone("why", "mysql-1")]
+
+
+def _lease_is_taken(world: World) -> None:
+    """All were lost while this member prepared, and mysql-1 forms the group again."""
+    other = cluster_api.ClusterApi(world.served, replace(ME, pod="mysql-1"), world.clock)
+    assert other.take_lease(other.record(), "u1", HELD) is not None
+
+
+def _another_group_is_recorded(world: World) -> None:
+    _lease_is_taken(world)
+    other = cluster_api.ClusterApi(world.served, replace(ME, pod="mysql-1"), world.clock)
+    acquired = world.served.lease["spec"]["acquireTime"]
+    assert other.note(replace(world.served.note(), incarnation="8", acquired=acquired), other.record())
+
+
+def _history_has_another_name(world: World) -> None:
+    other = cluster_api.ClusterApi(world.served, replace(ME, pod="mysql-1"), world.clock)
+    assert other.note(replace(world.served.note(), name="another"), other.record())
+
+
+@pytest.mark.parametrize("action", _INTO_THE_GROUP)
+@pytest.mark.parametrize(
+    ("meanwhile", "why"),
+    [
+        (_lease_is_taken, "not recorded yet"),
+        (_another_group_is_recorded, "another group counts"),
+        (_history_has_another_name, "another group counts"),
+    ],
+)
+def test_who_decided_to_join_before_all_were_lost_looks_again(
+    world: World, action: member_actions.Start, meanwhile: Callable[[World], None], why: str
+) -> None:
+    """Nobody expects a second member in a group that no Lease records: it would not be marked (planning/origin.py)."""
+    world.answering, world.meanwhile = ["mysql-1"], lambda: meanwhile(world)
+    with pytest.raises(errors.Conflict, match=why):
+        world.starting.run(action, world.situation, OWN)
+    assert (world.asked, "mysql-0" in world.served.note().joining) == ([], False)
+
+
+@pytest.mark.parametrize("action", _INTO_THE_GROUP)
+def test_that_it_joins_is_recorded_after_whatever_takes_its_time(world: World, action: member_actions.Start) -> None:
+    recorded = list[bool]()
+    world.answering, world.prepares_seconds = ["mysql-1"], 70.0
+    world.meanwhile = lambda: recorded.append("mysql-0" in world.served.note().joining)
+    world.starting.run(action, world.situation, OWN)
+    assert (recorded, world.asked) == ([False], [["mysql-1"]])
+    assert world.served.note().joining == {"mysql-0": "u0"}
+
+
+@pytest.mark.parametrize("action", _INTO_THE_GROUP)
+def test_an_agent_that_was_paused_while_it_recorded_that_it_joins_looks_again(
+    world: World, action: member_actions.Start
+) -> None:
+    real = world.sight.note_joining
+
+    def slow(*arguments: object, **more: object) -> group.Note:
+        noted = real(*arguments, **more)  # type: ignore[arg-type]
+        world.clock.at += 30.0
+        return noted
+
+    world.answering = ["mysql-1"]
+    world.sight.note_joining = slow  # type: ignore[method-assign]
+    with pytest.raises(errors.Conflict, match="too old"):
+        world.starting.run(action, world.situation, OWN)
+    assert world.asked == []
 
 
 _NOBODY_LEADS = "Error connecting to all peers: connection delegation failed"

@@ -36,6 +36,7 @@ def test_a_turn_that_fails_is_logged_once_and_the_next_is_tried(
     monkeypatch.setattr(turning, "turn", turn)
     monkeypatch.setattr(loop, "TURN_SECONDS", 0.0)
     monkeypatch.setattr(turning, "_leave_for_good", lambda: None)
+    monkeypatch.setattr(turning._pod, "standing", lambda: None)
     monkeypatch.setattr(turning._publisher, "start", lambda: None)
     monkeypatch.setattr(turning._obituary, "start", lambda: None)
     turning.run()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import weakref
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,26 @@ def test_a_watch_shows_the_members_pods_from_the_list_on() -> None:
     both, three = "mysql-0,mysql-1", "mysql-0,mysql-1,mysql-2"
     assert woken == [both, three, three, both], "a beat wakes nobody"
     assert (made.shown or {})["mysql-1"].said is not None
+
+
+class Whole(dict[str, Any]):
+    """A pod that can be followed until nobody holds it."""
+
+
+def test_a_watch_does_not_hold_the_list_from_which_it_began() -> None:
+    whole, held = Whole(pod("mysql-1", "replica")), list[bool]()
+    followed = weakref.ref(whole)
+
+    class Looked(Watched):
+        def watch(self, group: str, kind: str, query: Mapping[str, str], *, seconds: float) -> Iterator[Json]:
+            self.pods = []
+            held.append(followed() is not None)
+            yield from ()
+
+    served = Looked([whole])
+    del whole
+    watching.Watching(served, ME, Time())._pods()
+    assert held == [False]
 
 
 def test_a_pod_without_a_report_and_one_of_another_pod_have_said_nothing() -> None:

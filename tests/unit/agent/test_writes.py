@@ -1,4 +1,4 @@
-"""What an agent writes to the API server, and on what evidence (U1, U2, S6, S13); the API server is a dict."""
+"""What an agent writes to the API server, and on what evidence (U1, U2, U4, S6, S13); the API server is a dict."""
 
 from __future__ import annotations
 
@@ -63,7 +63,9 @@ class Api(api.Api):
                 },
                 "spec": {"acquireTime": "10:00", "holderIdentity": "mysql-1"},
             },
-            ("secrets", "mysql-internal"): {"metadata": {"name": "mysql-internal", "annotations": {}}},
+            ("secrets", "mysql-internal"): {
+                "metadata": {"name": "mysql-internal", "resourceVersion": "1", "annotations": {}}
+            },
             ("statefulsets", "mysql"): {"metadata": {}, "spec": {"replicas": 3}},
             ("pods", "mysql-0"): {"metadata": {"name": "mysql-0", "uid": "pod-0", "annotations": {}}},
         }
@@ -79,6 +81,8 @@ class Api(api.Api):
 
     def patch(self, group: str, kind: str, name: str, change: dict[str, Any]) -> dict[str, Any]:
         metadata = self.objects[kind, name]["metadata"]
+        if change["metadata"].get("resourceVersion") not in (None, metadata.get("resourceVersion")):
+            raise errors.Conflict("stale")
         for key in ("labels", "annotations"):
             metadata[key] = (metadata.get(key) or {}) | change["metadata"].get(key, {})
         return self.get(group, kind, name)
@@ -124,7 +128,7 @@ def test_the_first_empty_data_directory_that_obeys_an_order_to_rebuild_is_the_on
     own, clock = around(served)
 
     def after(server_uuid: str, *, holds_data: bool = False) -> dict[str, str]:
-        own.note_joining(server_uuid, holds_data=holds_data)
+        own.note_joining(server_uuid, own.record(), holds_data=holds_data)
         return dict(own.record().rebuilding)
 
     unbound = {"mysql-0": "", "mysql-1": ""}  # an order of an older release has no date
@@ -148,7 +152,7 @@ def test_a_lease_of_somebody_else_orders_nothing_and_is_not_written(labels: dict
         sight.record,
         lambda: sight.take_lease(decided_on, "u0"),
         lambda: sight.note(group.Note(), decided_on),
-        lambda: sight.note_joining("u0", holds_data=True),
+        lambda: sight.note_joining("u0", decided_on, holds_data=True),
     ):
         with pytest.raises(errors.KubeError, match="Lease mysql-group is not of cluster mysql"):
             act()
@@ -181,7 +185,7 @@ def test_of_two_that_write_at_once_one_has_not_taken_the_lease(monkeypatch: pyte
     assert sight.take_lease(decided_on, "u0") is None
     assert not sight.note(group.Note(members={"mysql-0": "u0"}), sight.record())
     with pytest.raises(errors.Conflict):
-        sight.note_joining("u0", holds_data=True)
+        sight.note_joining("u0", sight.record(), holds_data=True)
     assert (served.lease["spec"]["holderIdentity"], served.lease["metadata"]["annotations"]) == ("mysql-1", before)
 
 
@@ -222,14 +226,16 @@ def test_who_decided_to_join_before_the_lease_was_taken_again_looks_again() -> N
     other = cluster_api.ClusterApi(served, replace(ME, pod="mysql-1"), clock)
     assert other.take_lease(other.record(), "u1", HELD) is not None
     with pytest.raises(errors.Conflict, match="not recorded yet"):
-        sight.note_joining("u0", holds_data=True)
+        sight.note_joining("u0", sight.record(), holds_data=True)
     order = group.GoOnWithout({"mysql-2": "u2"}, "another", served.lease["spec"]["acquireTime"])
     served.lease["metadata"]["annotations"][names.ANNOTATION_GIVEN_UP] = group.dump(order)
-    sight.note_joining("u0", holds_data=True)  # before it forms the group without those, it asks whether they run one
+    sight.note_joining(
+        "u0", sight.record(), holds_data=True
+    )  # before it forms the group without those, it asks whether they run one
     del served.lease["metadata"]["annotations"][names.ANNOTATION_GIVEN_UP]
     counts = replace(served.note(), incarnation="7", acquired=served.lease["spec"]["acquireTime"])
     assert other.note(counts, other.record())
-    sight.note_joining("u0", holds_data=True)
+    sight.note_joining("u0", sight.record(), holds_data=True)
     assert set(served.note().joining) == {"mysql-0", "mysql-1"}
 
 
@@ -237,9 +243,98 @@ def test_an_outcast_is_not_noted_as_joining() -> None:
     served = Api(group.Note(members={"mysql-1": "u1"}, outcasts={"mysql-0": "u0"}))
     sight, _ = around(served)
     with pytest.raises(errors.Refused):
-        sight.note_joining("u0", holds_data=True)
-    sight.note_joining("u0-rebuilt", holds_data=False)
+        sight.note_joining("u0", sight.record(), holds_data=True)
+    sight.note_joining("u0-rebuilt", sight.record(), holds_data=False)
     assert served.note().joining == {"mysql-0": "u0-rebuilt"}
+
+
+_LATER = group.Note("new", "old", "8", "11:00", LAST_VIEW, {}, "9", {"mysql-3": "u3"}, HELD)
+_PAST = group.Note("old", "", "7", "10:00", {"mysql-3": "u3"}, {"mysql-4": "u4"}, "6")
+
+
+def _restored() -> Api:
+    """A tool has applied the Lease as it was once; the copy of its note is beside it, on a Secret."""
+    served = Api(_PAST, group.GoOnWithout({"mysql-2": "u2"}, "another", "10:00"))
+    copied = {names.ANNOTATION_GROUP: group.dump(_LATER)}
+    served.objects["secrets", "mysql-internal"]["metadata"]["annotations"] = copied
+    return served
+
+
+def test_whoever_begins_puts_a_lease_from_the_past_right() -> None:
+    """No member may be left that remembers: mysql-3, which was given up since, is all that the old note expects. The
+    order that it has was obeyed long ago."""
+    served = _restored()
+    sight, _ = around(served)
+    wanted = replace(_LATER, joining={"mysql-4": "u4"})
+    for seen in (sight.record(), sight.record(), sight.look().record):
+        assert (seen.note, seen.given_up(), seen.is_forming()) == (wanted, frozenset(), True)
+    assert served.note() == wanted
+    assert names.ANNOTATION_GIVEN_UP not in served.lease["metadata"]["annotations"]
+
+
+def test_so_does_whoever_has_seen_it_count_more() -> None:
+    served = Api(_LATER)
+    sight, _ = around(served)
+    sight.keep_copy(sight.record())
+    served.lease["metadata"]["annotations"][names.ANNOTATION_GROUP] = group.dump(_PAST)
+    served.lease["metadata"]["resourceVersion"] = "7"
+    assert sight.record().note.count() == served.note().count() == 9
+
+
+def test_nobody_joins_or_forms_a_group_on_a_lease_from_the_past() -> None:
+    served = _restored()
+    sight, _ = around(served)
+    with pytest.raises(errors.Conflict):
+        sight.note_joining("u0", _seen(sight, served, _PAST), holds_data=True)
+    assert "mysql-0" not in served.note().joining
+
+
+def _seen(sight: cluster_api.ClusterApi, served: Api, note: group.Note) -> view.GroupRecord:
+    """The Lease as the member read it before it prepared."""
+    return replace(sight._record(served.lease), note=note)
+
+
+def test_if_the_copy_is_from_the_past_too_the_lease_counts() -> None:
+    """The API server's data was restored, so both are as they were. Who remembers more writes it (standing.noted)."""
+    served = Api(_PAST)
+    served.objects["secrets", "mysql-internal"]["metadata"]["annotations"] = {names.ANNOTATION_GROUP: group.dump(_PAST)}
+    sight, _ = around(served)
+    assert sight.record().note == _PAST
+    del served.objects["secrets", "mysql-internal"]
+    assert around(served)[0].record().note == _PAST, "nor does a missing Secret make the API server unreachable"
+
+
+def test_a_note_that_cannot_be_read_may_be_a_later_one() -> None:
+    served = _restored()
+    served.lease["metadata"]["annotations"][names.ANNOTATION_GROUP] = "{"
+    assert around(served)[0].record().note == group.Note(garbled=True)
+    assert served.lease["metadata"]["annotations"][names.ANNOTATION_GROUP] == "{"
+
+
+def test_a_primary_that_was_paused_writes_no_copy_of_what_is_over() -> None:
+    served = Api(_PAST)
+    sight, _ = around(served)
+    before = sight.record()
+    copied = {names.ANNOTATION_GROUP: group.dump(_LATER)}
+    secret = served.objects["secrets", "mysql-internal"]["metadata"]
+    secret["annotations"] = copied
+    assert sight.keep_copy(before)
+    assert secret["annotations"] == copied
+
+
+def test_a_copy_is_not_written_over_what_somebody_else_writes(monkeypatch: pytest.MonkeyPatch) -> None:
+    served = Api(_PAST)
+    sight, _ = around(served)
+    before, patch = sight.record(), served.patch
+    secret = served.objects["secrets", "mysql-internal"]["metadata"]
+
+    def after_another(group_: str, kind: str, name: str, change: dict[str, Any]) -> Any:
+        secret["resourceVersion"] = "2"
+        return patch(group_, kind, name, change)
+
+    monkeypatch.setattr(served, "patch", after_another)
+    assert not sight.keep_copy(before)
+    assert secret["annotations"] == {}
 
 
 def test_a_lease_that_was_made_again_does_not_make_the_cluster_new() -> None:
@@ -297,6 +392,17 @@ def test_a_pod_of_another_name_is_no_member_whatever_its_labels() -> None:
 def test_a_holder_whose_clock_is_ahead_blocks_nobody_for_long() -> None:
     served = Api(group.Note(members=LAST_VIEW))
     served.lease["spec"]["renewTime"] = "2026-01-01T09:00:00.000000Z"
+    sight, clock = around(served)
+    assert sight.record().held_for_seconds < view.LEASE_SECONDS
+    clock.at += 61
+    assert sight.record().held_for_seconds > view.LEASE_SECONDS
+
+
+@pytest.mark.parametrize("renewed", ["0000-01-01T00:00:00.000000Z", "10000-01-01T00:00:00.000000Z"])
+def test_a_renewal_in_a_year_that_only_the_api_server_knows_stops_no_agent(renewed: str) -> None:
+    """Each member's token may write it."""
+    served = Api(group.Note(members=LAST_VIEW))
+    served.lease["spec"]["renewTime"] = renewed
     sight, clock = around(served)
     assert sight.record().held_for_seconds < view.LEASE_SECONDS
     clock.at += 61
@@ -421,6 +527,27 @@ def test_a_server_that_does_not_answer_holds_what_it_last_said() -> None:
     assert said(served).held == HELD
 
 
+def test_an_agent_does_not_speak_for_the_pod_that_has_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was frozen with its node, and its pod was replaced: whatever it says would be taken for the new one's."""
+    served = Api(None)
+    sight, _ = around(served)
+    served.objects["pods", "mysql-0"]["metadata"]["uid"], patch = "another", served.patch
+
+    def as_asked(group_: str, kind: str, name: str, change: dict[str, Any]) -> dict[str, Any]:
+        found = served.objects[kind, name]["metadata"]["uid"]
+        if change["metadata"].get("uid", found) != found:
+            raise errors.Conflict("another pod of that name")
+        return patch(group_, kind, name, change)
+
+    monkeypatch.setattr(served, "patch", as_asked)
+    for role in ("primary", None):
+        with pytest.raises(errors.Conflict):
+            sight.publish(role, "x")
+    with pytest.raises(errors.Conflict):
+        sight.leave_replicas()
+    assert served.objects["pods", "mysql-0"]["metadata"]["annotations"] == {}
+
+
 def news(clock: Time, *members: str, at: float) -> publisher.Observation:
     seen = tuple(view.GroupMember(LAST_VIEW[pod], f"{pod}.x", view.ONLINE, "replica") for pod in members[1:])
     leader = view.GroupMember("u0", "mysql-0.x", view.ONLINE, "primary")
@@ -445,7 +572,7 @@ def test_a_view_is_not_noted_over_what_a_joiner_wrote_meanwhile() -> None:
     speaker, clock = voice(served)
     speaker._hear(speaker._around.record())
     other = cluster_api.ClusterApi(served, replace(ME, pod="mysql-2"), clock)
-    other.note_joining("u2", holds_data=True)
+    other.note_joining("u2", other.record(), holds_data=True)
     speaker._keep_note(news(clock, "mysql-0", "mysql-1", at=clock.at + 1))
     assert "mysql-2" in served.note().expected()
 

@@ -14,10 +14,11 @@ from mysqlops import errors
 from mysqlops.cli import complete, context, output, types
 from mysqlops.cli.context import Access, Confirmation, Run
 from mysqlops.cli.main import form_of, run
-from mysqlops.operations import waiting
-from tests.unit.fakes.cluster import Cluster
+from mysqlops.core import names
+from mysqlops.operations import compared, waiting
+from tests.unit.fakes.api import Client
+from tests.unit.fakes.cluster import NAME, Cluster
 
-NAME = "mysql"
 _LOSES = [
     ["delete", NAME, "--purge-data"],
     ["member", "rebuild", NAME, "mysql-1"],
@@ -180,6 +181,18 @@ def test_list_shows_the_clusters(cluster: Cluster, capsys: pytest.CaptureFixture
     assert (item["name"], item["members"]) == (NAME, 3)
 
 
+def test_a_foreign_stateful_set_hides_no_cluster_from_list(
+    cluster: Cluster, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of any namespace: with -A, one of another team's."""
+    ours = {"kind": "StatefulSet", "metadata": {"name": "theirs", "labels": {names.LABEL_NAME: names.APP_NAME}}}
+    cluster.store.put({**ours, "spec": {"replicas": 1, "template": {"spec": {"containers": []}}}})
+    monkeypatch.setattr(Client, "list_everywhere", Client.list)
+    for words in (["list"], ["list", "-A"]):
+        assert run([*words, "-o", "json"]) == 0
+        assert [one["name"] for one in json.loads(capsys.readouterr().out)["items"]] == [NAME]
+
+
 def test_status_fits_80_columns_and_cuts_nothing(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> None:
     run(["status", NAME])
     lines = capsys.readouterr().out.splitlines()
@@ -265,3 +278,15 @@ def test_a_limit_below_a_second_is_shown_as_it_was_given() -> None:
 def test_restore_acts_as_the_user_given_before_it(accesses: list[Access]) -> None:
     assert run(["--as", "bob", "restore", "b", "--as", "copy"]) == 2
     assert [access.user for access in accesses] == ["bob"]
+
+
+def test_an_error_that_nobody_expected_is_no_answer_of_diff(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(*_: object) -> None:
+        raise KeyError("x")
+
+    monkeypatch.setattr(compared, "look", broken)
+    code = run(["diff", "-f", str(Path(__file__).parents[2] / "inputs" / "cluster.yaml")])
+    assert "unexpected KeyError" in capsys.readouterr().err
+    assert code not in (0, errors.EXIT_DIFFERENT)

@@ -13,6 +13,7 @@ from mysqlops.agent import programs
 from mysqlops.core import error_record, kube_status
 from mysqlops.kube import exec as kube_exec
 from mysqlops.operations import agents, jobs
+from mysqlops.operations import programs as agent_programs
 
 REASON = errors.Reason("not-primary", "mysql-0 is not the primary", "run the command again")
 
@@ -61,11 +62,11 @@ def test_the_reason_of_an_agent_is_the_command_s(
     printed = capsys.readouterr().err
     assert printed.splitlines()[-1] == "refused: mysql-0 is not the primary"  # an older command reads this line
     with pytest.raises(errors.Refused) as caught:
-        agents.run(_Pod(kube_exec.Output("", printed, code)), "mysql-0", "switchover", timeout_seconds=1)  # type: ignore[arg-type]
+        agents.run(_Pod(kube_exec.Output("", printed, code)), "mysql-0", agent_programs.SWITCHOVER, timeout_seconds=1)  # type: ignore[arg-type]
     assert caught.value.reasons == (REASON,)
     old = kube_exec.Output("", "refused: mysql-0 is not the primary\n", code)
     with pytest.raises(errors.Refused) as caught:
-        agents.run(_Pod(old), "mysql-0", "switchover", timeout_seconds=1)  # type: ignore[arg-type]
+        agents.run(_Pod(old), "mysql-0", agent_programs.SWITCHOVER, timeout_seconds=1)  # type: ignore[arg-type]
     assert caught.value.reasons[0].code == "switchover-refused"
 
 
@@ -116,6 +117,7 @@ def test_the_reason_of_a_job_is_the_command_s() -> None:
 def test_every_answer_of_the_api_server_is_an_error_of_ours() -> None:
     body = json.dumps({"kind": "Status", "message": "why"}).encode()
     named = {401: errors.Forbidden, 403: errors.Forbidden, 404: errors.NotFound, 409: errors.Conflict}
+    named |= {400: errors.Invalid, 422: errors.Invalid}
     for status in range(300, 600):
         found = kube_status.failure("GET /x", status, body)
         assert type(found) is named.get(status, errors.KubeError), status

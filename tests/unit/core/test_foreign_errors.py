@@ -16,6 +16,7 @@ _BODY = b'{"kind": "Status", "message": "no"}'
 
 def test_every_status_of_the_api_server_is_an_error_of_it() -> None:
     special = {401: errors.Forbidden, 403: errors.Forbidden, 404: errors.NotFound, 409: errors.Conflict}
+    special |= {400: errors.Invalid, 422: errors.Invalid}
     for status in range(300, 600):
         found = kube_status.failure("GET /x", status, _BODY)
         assert str(found) == f"GET /x: {status} no"

@@ -1,4 +1,5 @@
-"""One history has one name and one group: what the Lease notes, and what members make of it (S1-S12, U1-U5)."""
+"""One history has one name and one group: what the Lease notes, and what members make of it (S1, S2, S6, S11,
+S12, U1, U3, U5)."""
 
 from __future__ import annotations
 
@@ -582,3 +583,23 @@ def test_who_was_frozen_remembers_nothing_of_the_lease() -> None:
 @pytest.mark.parametrize("joins", ["", "-1", "x", "9" * 5000])
 def test_a_count_that_anybody_wrote_is_none(joins: str) -> None:
     assert group.Note(joins=joins).count() == 0
+
+
+@pytest.mark.parametrize(
+    ("names_of", "is_later"),
+    [
+        (("", "", "", ""), True),
+        (("b", "a", "b", "a"), True),
+        (("b", "a", "a", ""), True),  # the later one goes on from the other's
+        (("c", "b", "a", ""), True),
+        (("a", "", "b", "a"), False),  # the one that counts less goes on from this one's
+        (("", "", "b", "a"), False),  # of the Secret's name, before any other
+    ],
+)
+def test_of_two_notes_the_one_that_counts_more_is_later_unless_the_other_continues_it(
+    names_of: tuple[str, str, str, str], is_later: bool
+) -> None:
+    name, parent, other, others_parent = names_of
+    one, two = group.Note(name, parent, joins="9"), group.Note(other, others_parent, joins="4")
+    assert one.is_later(two) is is_later
+    assert not two.is_later(one)

@@ -247,6 +247,11 @@ def test_what_mysqlops_sizes_fits(memory: str) -> None:
         ("1Gi", {"sort_buffer_size": "256M"}, False),
         ("2Gi", {"temptable_max_ram": "4G"}, False),
         ("1Gi", {"table_open_cache": "200000"}, False),
+        (
+            "1Gi",
+            {"tmp_table_size": "1G", "max_heap_table_size": "1G", "internal_tmp_mem_storage_engine": "MEMORY"},
+            False,
+        ),
     ],
 )
 def test_what_cannot_fit_is_refused_and_what_may_not_is_warned_of(
@@ -260,6 +265,9 @@ def test_what_cannot_fit_is_refused_and_what_may_not_is_warned_of(
 def test_sizes_that_fit_are_no_matter() -> None:
     assert _fit("1Gi", innodb_buffer_pool_size="100M") == memory_of.Fit()
     assert _fit("8Gi", innodb_buffer_pool_size="4G", sort_buffer_size="512K") == memory_of.Fit()
+    assert _fit("1Gi", tmp_table_size="8G", max_heap_table_size="8G") == memory_of.Fit(), (
+        "TempTable has one limit for all"
+    )
     assert _fit("8Gi", max_connections="not a number", long_query_time="4G") == memory_of.Fit()
 
 

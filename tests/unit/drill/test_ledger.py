@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 
+from mysqlops import errors
 from mysqlops.agent import credentials
 from mysqlops.core import names
 from mysqlops.drill.clients import rows
 from mysqlops.drill.ledger import checker, figures, journal, phases
 from mysqlops.drill.model import Row
 from mysqlops.mysql import connect
+from tests.unit.fakes.cluster import Cluster
 
 TWO = """\
 I main0 1 100.00 aa
@@ -100,6 +103,22 @@ def test_the_program_that_reads_rows_runs_with_the_agents_code(
     exec(rows._PROGRAM, {})  # noqa: S102 (as the agent's container does)
     assert asked == [names.KEY_ADMIN_PASSWORD, "SELECT 1", "SELECT 2"]
     assert capsys.readouterr().out == '["main0", 1, "aa"]\n'
+
+
+@pytest.mark.parametrize(
+    "answer", [["x') OR (SELECT 1"], [[]], [None], [], {}, None, ["1", "2"], [float("nan")], ["\x1b[2J"]], ids=str
+)
+def test_what_one_member_answers_is_no_statement_on_another(answer: object) -> None:
+    session, asked = Cluster(3).session(), list[str]()
+
+    def told(pod: str, words: Sequence[str]) -> object:
+        asked.append(f"{pod} {words[1]}")
+        return answer
+
+    session.client.answer = told  # type: ignore[attr-defined]
+    with pytest.raises(errors.BadAnswer, match="the answer of mysql-0 to a query of the ledger cannot be read: "):
+        rows.of_members(session, "mysql-0", ["mysql-0", "mysql-1"])
+    assert [one.partition(" ")[0] for one in asked] == ["mysql-0"]
 
 
 def test_half_a_line_and_noise_do_not_count() -> None:

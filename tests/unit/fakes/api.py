@@ -130,12 +130,13 @@ class Client(client.Client):
         return found
 
     def list(self, kind: str, selector: str = "") -> builtins.list[Json]:
+        """The API server gives the items of a list neither kind nor version."""
         self.store.settle()
         parts = [part for part in selector.split(",") if part and " in " not in selector]
         wanted = dict(part.split("=") for part in parts if "=" in part)
         present = {part for part in parts if "=" not in part}
         return [
-            _copied(one)
+            {key: value for key, value in _copied(one).items() if key not in ("kind", "apiVersion")}
             for (of_kind, _), one in self.store.objects.items()
             if of_kind == kind
             and wanted.items() <= (one["metadata"].get("labels") or {}).items()
@@ -167,6 +168,8 @@ class Client(client.Client):
         name = manifest["metadata"]["name"]
         if (kind, name) in self.store.objects:
             raise errors.Conflict(f"{kind} {name} exists")
+        if dry_run:
+            return manifest
         made = self.store.put({"kind": kind, **manifest})
         self.store.done(f"CREATE {kind} {name}")
         return made

@@ -42,6 +42,8 @@ class Cluster:
         self._newest: tuple[Json, str] | None = None
         self.store.put(_stateful_set(replicas))
         self.store.put({"kind": "Lease", **_labelled(names.group_lease(NAME)), "spec": {}})
+        is_default = {"storageclass.kubernetes.io/is-default-class": "true"}
+        self.store.put({"kind": "StorageClass", "metadata": {"name": "fixed", "annotations": is_default}})
         data = {names.KEY_GROUP_NAME: base64.b64encode(GROUP.encode()).decode()}
         self.store.put({"kind": "Secret", **_labelled(secret_map.secret(NAME, secret_map.INTERNAL)), "data": data})
         for purpose in (secret_map.APP, secret_map.ROOT):

@@ -79,7 +79,8 @@ def test_a_name_that_another_clusters_objects_have_is_refused_before_anything_is
     with pytest.raises(errors.Refused, match="would have the same names"):
         deploy.prepare(api, ClusterSpec(name=f"{NAME}-{suffix}", namespace="db"))
     for one in cluster.store.objects.values():
-        one["metadata"]["labels"][names.LABEL_INSTANCE] = f"{NAME}-{suffix}"
+        if names.LABEL_INSTANCE in (one["metadata"].get("labels") or {}):
+            one["metadata"]["labels"][names.LABEL_INSTANCE] = f"{NAME}-{suffix}"
     with pytest.raises(errors.Refused, match=f"cluster {NAME}-{suffix} would have the same names"):
         deploy.prepare(api, ClusterSpec(name=NAME, namespace="db"))
     deploy.prepare(api, ClusterSpec(name="orders", namespace="db"))

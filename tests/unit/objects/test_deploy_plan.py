@@ -47,6 +47,13 @@ def test_options_arrive_where_they_belong() -> None:
     assert list(objects)[-1] == ("StatefulSet", "orders")
 
 
+def test_the_agents_threads_share_a_heap_and_mysqlds_do_not() -> None:
+    """In mysqld, each statement would wait for it."""
+    template = deploy.objects(SPEC)[-1]["spec"]["template"]["spec"]
+    agent, mysqld = ({one["name"]: one["env"] for one in template["containers"]}[name] for name in ("agent", "mysqld"))
+    assert agent == [*mysqld, {"name": "MALLOC_ARENA_MAX", "value": "1"}]
+
+
 def test_every_container_is_locked_down_and_sees_no_more_than_it_needs() -> None:
     template = deploy.objects(SPEC)[-1]["spec"]["template"]["spec"]
     for container in (*template["initContainers"], *template["containers"]):
@@ -54,7 +61,7 @@ def test_every_container_is_locked_down_and_sees_no_more_than_it_needs() -> None
         assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
         assert container["resources"]["requests"]["memory"], container["name"]
         mounts = {mount["name"] for mount in container["volumeMounts"]}
-        assert "token" not in mounts or container["name"] in ("credentials", "agent")
+        assert "token" not in mounts or container["name"] in ("wait-for-database", "agent")
     mysqld = next(one for one in template["containers"] if one["name"] == names.CONTAINER_MYSQLD)
     assert "credentials" not in {mount["name"] for mount in mysqld["volumeMounts"]}
 

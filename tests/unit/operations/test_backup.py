@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -207,10 +208,29 @@ def test_progress_names_every_step_in_words() -> None:
         ('{"of":"orders-1","seconds":3}', "storing"),
         ('[{"time":"2026-11-27T19:59:40Z","tags":["facts:eyJ"]}]', "storing"),
         ("x" * 1000, f"storing: {'x' * 160}"),
+        ('{"total_bytes":"many"}', "storing"),
+        ('{"total_bytes":1048576,"bytes_done":NaN}', "storing"),
+        ('{"total_bytes":2,"bytes_done":1,"seconds_elapsed":1e-300}', "storing: 1B of 2B"),
     ],
 )
 def test_progress_has_bytes_rate_and_time_left(line: str, told: str) -> None:
     assert backup_progress.progress("store", line) == told
+
+
+def test_only_a_whole_proof_says_that_the_point_was_reached() -> None:
+    last = {"gtid": "a:3", "committed": "2026-01-01T00:00:00Z"}
+    found = {"to": "latest", "transactions": 3, "last": last, "stopped_before": None}
+    assert backup_progress.proof(json.dumps(found)) == found
+    assert backup_progress.reached(found).startswith("recovered to latest by applying 3 transactions, the last a:3")
+    for other in (
+        "",
+        "null",
+        "words",
+        "{}",
+        json.dumps({**found, "last": 3}),
+        json.dumps({**found, "transactions": "3"}),
+    ):
+        assert backup_progress.proof(other) is None
 
 
 @pytest.mark.parametrize(

@@ -240,6 +240,19 @@ def test_a_storage_class_that_has_gone_blocks_only_a_new_cluster() -> None:
     assert [one.code for one in new.reasons] == ["unknown-storage-class"]
 
 
+def test_passwords_that_somebody_chose_for_a_new_cluster_are_named() -> None:
+    """Whoever may create Secrets, and read none, may have waited for a cluster of that name."""
+    cluster = Cluster(1)
+    client = cluster.session().client
+    for name in ("other-root", "other-internal", "other-app", "other-tls"):  # a user may fill the last two
+        cluster.store.put({"kind": "Secret", "metadata": {"name": name}, "data": {"password": "YQ=="}})
+    assert [text.partition(" exists")[0] for text in preflight.known_passwords(client, "other")] == [
+        "Secret other-internal",
+        "Secret other-root",
+    ]
+    assert preflight.known_passwords(client, NAME) == [], "it was formed before"
+
+
 def test_a_conflict_of_a_deploy_names_the_next_step(monkeypatch: pytest.MonkeyPatch) -> None:
     """Also one of no field's owner: somebody changed the object at that moment."""
     cluster = _without_stateful_set()

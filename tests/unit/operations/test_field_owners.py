@@ -288,6 +288,20 @@ def test_the_way_out_that_is_named_ends_the_conflict(manager: str) -> None:
     tools.client.apply(deploy.objects(SPEC)[-1])
 
 
+@WAYS
+def test_what_kubectl_placed_and_a_controller_applies_too_is_the_controllers(place: Way) -> None:
+    """Only the controller restores its values: kubectl is nobody to be stopped."""
+    tools = Tools()
+    mine, changed = deploy.objects(SPEC)[-1], _changed()[-1]
+    place(tools, mine)
+    tools.server.apply(mine, manager="argocd-controller", force=True)
+    with pytest.raises(errors.Refused) as refused:
+        tools.client.apply(changed, dry_run=True)
+    (reason,) = refused.value.reasons
+    assert "argocd-controller" in reason.message
+    assert (reason.hint or "").startswith("stop argocd-controller from applying it")
+
+
 def test_a_controller_that_only_labels_an_object_is_no_obstacle() -> None:
     tools = Tools()
     tools.server_side(deploy.objects(SPEC)[-1])

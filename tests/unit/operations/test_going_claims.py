@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from mysqlops import errors
-from mysqlops.core import group, gtid, names, ordered, timeline
-from mysqlops.operations import delete, in_place, member, observe, rollout, scale, stop, storage
+from mysqlops.core import group, gtid, instant, names, ordered, timeline
+from mysqlops.operations import claims, delete, in_place, member, observe, rollout, scale, stop, storage
 from mysqlops.planning import gate, status
 from mysqlops.planning import rollout as rolling
 from tests.unit.fakes.api import Killed
@@ -185,6 +185,18 @@ def test_a_member_that_a_rollout_empties_copies_another_s_data() -> None:
         rebuild=True,
     )
     assert (marked, ordered.rebuilding(cluster.notes())) == ({*old}, {})
+
+
+def test_a_claim_that_has_the_place_of_the_one_that_was_asked_for_is_kept() -> None:
+    """Somebody deleted that one meanwhile, and the member has copied the others' data onto a new one."""
+    cluster = Cluster(3)
+    passed = gate.Passed("data-mysql-2", "the one before", "mysql-2", 3, instant.text(cluster.clock.now()))
+    with pytest.raises(errors.Conflict):
+        claims.delete(cluster.session(), passed)
+    claim = cluster.claim("mysql-2")
+    assert claim is not None
+    assert "deletionTimestamp" not in claim["metadata"]
+    assert cluster.store.deleted("Pod") == []
 
 
 def test_a_member_whose_server_restarts_is_asked_again() -> None:

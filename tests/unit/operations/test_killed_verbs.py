@@ -1,4 +1,5 @@
-"""Verbs that were killed: what a run noted counts only with its identity, its age, and the evidence of what it did."""
+"""Verbs that were killed: what a run noted counts only with its identity, its age, and the evidence of what it did
+(S4, S5)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The lock of commands: who lost it changes nothing more, and nobody's clock decides but one's own."""
+"""The lock of commands: who lost it changes nothing more, and nobody's clock decides but one's own (S7)."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ def _cluster(*entries: Json) -> Cluster:
         claim = cluster.claim(names.pod(NAME, ordinal))
         assert claim is not None
         claim["spec"]["resources"]["requests"]["storage"] = spec.storage_size
-    cluster.store.put({"kind": "StorageClass", "metadata": {"name": "fixed"}, "allowVolumeExpansion": True})
+    cluster.store.objects["StorageClass", "fixed"]["allowVolumeExpansion"] = True
     return cluster
 
 

@@ -1,4 +1,5 @@
-"""Rollouts that fail, and volumes that are replaced: no claim goes that holds what nobody else is seen to hold."""
+"""Rollouts that fail, and volumes that are replaced: no claim goes that holds what nobody else is seen to hold
+(S3)."""
 
 from __future__ import annotations
 
@@ -232,6 +233,8 @@ def test_the_note_of_another_rollout_is_no_licence() -> None:
     other = rollout.Rollout(**{**vars(record), "since": "2026-02-02T00:00:00Z"})
     assert rollout.read_replaced({"metadata": {"annotations": note}}, other, GROUP) is None
     assert rollout.read_replaced({"metadata": {"annotations": note}}, record, OTHER) is None
+    odd = {key: text.replace(f"{GROUP}:1-5", "anything") for key, text in note.items()}  # an operator may write it
+    assert rollout.read_replaced({"metadata": {"annotations": odd}}, record, GROUP) is None
 
 
 def _canary_that_served(cluster: Cluster) -> rollout.Rollout:

@@ -18,7 +18,7 @@ from mysqlops.core import cluster_file, my_cnf, mysqld_config, redaction, settin
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.objects import backup, drift, render
 from mysqlops.operations import backup as backups
-from mysqlops.operations import configure, deploy, image_check, observe, restic, restore, targets
+from mysqlops.operations import configure, deploy, observe, restic, restore, targets, trial_pod
 from mysqlops.planning import apply, settings
 from mysqlops.planning.checks import servers
 from tests.unit.fakes.cluster import NAME, Cluster
@@ -186,7 +186,7 @@ def test_no_job_shows_it_to_whoever_reads_pods(steps: tuple[backup.Step, ...]) -
 
 
 def test_a_trial_of_an_image_does_not_show_it_to_whoever_reads_pods() -> None:
-    (container, _) = image_check.pod(SPEC, deploy.objects(SPEC))["spec"]["containers"]
+    (container, _) = trial_pod.pod(SPEC, deploy.objects(SPEC))["spec"]["containers"]
     (my_cnf,) = (one["value"] for one in container["env"] if one["name"] == "MY_CNF")
     assert VALUE not in my_cnf
     assert "max_connections = 90" in my_cnf

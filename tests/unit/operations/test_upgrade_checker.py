@@ -11,7 +11,7 @@ from mysqlops import errors
 from mysqlops.core import capabilities, upgrade_findings
 from mysqlops.core.version import ServerVersion
 from mysqlops.objects import pods
-from mysqlops.operations import deploy, image_check, upgrade_checker
+from mysqlops.operations import deploy, image_check, trial_pod, upgrade_checker
 from mysqlops.planning import image_trial
 from tests.unit.fakes.cluster import NAME, Cluster
 from tests.unit.operations.test_setting_secrets import SPEC
@@ -42,7 +42,7 @@ class Ran:
         self.session = self.cluster.session()
         self.pods: list[dict[str, Any]] = []
         monkeypatch.setattr(image_check, "_create", lambda _, wanted: self.pods.append(wanted))
-        ended = {image_check.MYSQLD: image_check.Ended(code, "")}
+        ended = {trial_pod.MYSQLD: image_check.Ended(code, "")}
         monkeypatch.setattr(image_check, "_await_end", lambda *_: (ended, None))
         monkeypatch.setattr(type(self.session.client), "logs", lambda *_, lines: output[: lines * 100])
 

@@ -53,6 +53,15 @@ def test_the_job_of_a_copy_has_the_clusters_images_and_no_password_but_in_files(
         assert {one["name"] for one in container["volumeMounts"]} == set(volumes)
 
 
+def test_the_clients_of_a_copy_have_the_memory_of_a_member() -> None:
+    """mysqldump and mysql take more than 256 MiB for one row of 40 MB, and less than 512."""
+    job = adopt.job(
+        manifests.load_one("adopt/job.yaml"), replace(SPEC, memory="3Gi"), "x", adopt.Request(SOURCE), seconds=60
+    )
+    limits = [one["resources"]["limits"]["memory"] for one in _containers(job)]
+    assert limits == ["256Mi", "3Gi", "256Mi"]
+
+
 def test_a_source_that_nothing_verifies_is_refused_unless_that_is_asked_for() -> None:
     trusting = adopt.Source("old", 3306, "root", SOURCE.password, adoption.REQUIRED)
     assert adopt.unfit(SOURCE) == adopt.unfit(trusting) == []

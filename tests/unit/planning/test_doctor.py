@@ -14,7 +14,7 @@ import pytest
 from mysqlops import errors
 from mysqlops.cli.main import run
 from mysqlops.core import activity, names, rehearsal
-from mysqlops.operations import carried, doctor, observe
+from mysqlops.operations import carried, doctor, observe, programs
 from mysqlops.planning import verdict
 from mysqlops.planning.checks import answers, fixes
 from mysqlops.planning.checks.model import BUDGET, CLASSES, ROLE, VOLUMES, Answer, Facts
@@ -168,11 +168,11 @@ def test_an_agent_of_the_first_release_answers_what_it_knows(
 ) -> None:
     asked = []
 
-    def answer(_: Any, pod: str, *words: str, timeout_seconds: float) -> Any:
-        asked.append(words)
+    def answer(_: Any, pod: str, program: programs.Program[Any], *words: str, timeout_seconds: float) -> Any:
+        asked.append((program.name, *words))
         if "reach" in words:
             raise errors.StepFailed(f"the agent of {pod} has another version and does not know 'examine'")
-        return {"failed": {}, **{part: SANE[part] for part in words[1:]}}
+        return {"failed": {}, **{part: SANE[part] for part in words}}
 
     monkeypatch.setattr("mysqlops.operations.agents.run", answer)
     words = ["doctor", NAME, "-o", "json", "--check", "names", "--check", "tables", "--check", "storage"]

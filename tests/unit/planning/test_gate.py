@@ -1,4 +1,4 @@
-"""Before data goes: who else holds it, seen now; and nobody deletes a claim but through the gate."""
+"""Before data goes: who else holds it, seen now; and nobody deletes a claim but through the gate (S3, S13)."""
 
 from __future__ import annotations
 

@@ -338,6 +338,15 @@ def test_in_error_it_leaves_and_in_a_minority_it_serves_no_role() -> None:
     assert isinstance(unread, member_actions.Wait)
 
 
+def test_half_of_a_group_is_no_majority() -> None:
+    """Of two that do not reach each other, each is half of the group: both would write."""
+    lost = replace(in_a_group("mysql-1", state=view.UNREACHABLE), offline_mode=False)
+    assert (lost.role(), lost.has_majority()) == ("none", False)
+    assert isinstance(membership.plan(membership.Situation("mysql-0", lost)), member_actions.BlockClients)
+    whole = in_a_group("mysql-1", state=view.RECOVERING)
+    assert (whole.role(), whole.has_majority()) == ("primary", True)
+
+
 def group_of_three(role: str) -> tuple[view.GroupMember, ...]:
     """Three members ONLINE; `me` has the role."""
     others = ("replica", "replica") if role == "primary" else ("primary", "replica")
@@ -376,6 +385,13 @@ def test_a_full_replica_leaves_only_while_a_majority_with_room_stays() -> None:
     assert isinstance(plan(server(UP_TO_5), *ROOMY, full=True), member_actions.Wait)
 
 
+def test_a_full_replica_of_two_is_needed_for_a_majority() -> None:
+    around = view.Surroundings(2, ROOMY[:1], view.GroupRecord("mysql-0", None, 0.0))
+    of_two = replace(server(UP_TO_5, view.ONLINE), members=group_of_three("replica")[:2])
+    full = membership.Situation("mysql-0", of_two, around, around.record, volume_full=True)
+    assert isinstance(membership.plan(full), member_actions.BlockClients)
+
+
 def test_a_fenced_member_serves_nobody_until_it_is_unfenced() -> None:
     order = {"mysql-0": "slow disk"}
     replica = server(UP_TO_5, view.ONLINE, members=group_of_three("replica"))
@@ -393,6 +409,14 @@ def test_errant_transactions_are_neither_joined_nor_wiped_and_are_named() -> Non
     assert isinstance(action, member_actions.Wait)
     assert f"{STRAY}:1-2" in action.why
     assert "rebuild" in action.why
+
+
+def test_what_it_only_received_and_the_group_lacks_is_errant_too() -> None:
+    """A minority received it and never agreed on it; its applier would write it once the member has joined."""
+    received = server(UP_TO_5, received=GtidSet.parse(f"{GROUP}:6-12"))
+    action = plan(received, peer("mysql-1", UP_TO_9, view.ONLINE), peer("mysql-2", UP_TO_9, view.ONLINE))
+    assert isinstance(action, member_actions.Wait)
+    assert f"{GROUP}:10-12" in action.why
 
 
 def test_only_a_member_that_was_given_up_may_be_missing() -> None:

@@ -50,6 +50,15 @@ def test_nobody_comes_or_goes_while_a_member_is_on_its_way() -> None:
     assert scale.plan(of_members(3, running=4), 3) == actions.Wait("mysql-3 is leaving the group")
 
 
+def test_nobody_goes_whose_vote_the_group_needs_while_it_still_counts_a_dead_member() -> None:
+    """Of two that it counts, the one that stays is half."""
+    counted = {"group": "mysql-0,mysql-1,mysql-2", "online": 2}
+    dying = of_members(3, m0=counted, m1=DOWN, m2=counted)
+    assert isinstance(scale.plan(dying, 1), actions.Wait)
+    expelled = {"group": "mysql-0,mysql-2", "online": 2}
+    assert scale.plan(of_members(3, m0=expelled, m1=DOWN, m2=expelled), 1) == scale.Shrink("mysql-2")
+
+
 def test_a_filling_volume_hinders_no_change() -> None:
     filling = of_members(3, m1={"volume_size": 1000 << 20, "volume_used": 900 << 20})
     assert filling.verdict == "degraded"
@@ -210,3 +219,11 @@ def test_a_pod_that_waits_for_whom_somebody_scaled_away_is_no_failure_of_its_tem
     assert "mysqlops scale mysql --replicas 3" in str(late.value.hint)
     with pytest.raises(execution.NewPodFailed):
         execution._check_new_pods(seen, dataclasses.replace(now, awaited=()), [], 61.0, execution.Limits(60))
+
+
+@pytest.mark.parametrize(("executed", "known"), [("", ""), (f"{GROUP}:1-5", f"{GROUP}:1-5"), ("anything", None)])
+def test_a_note_on_a_claim_that_is_no_gtid_set_is_unknown(executed: str, known: str | None) -> None:
+    """An operator may write it."""
+    notes = {names.ANNOTATION_KEPT_EXECUTED: executed, names.ANNOTATION_KEPT_HISTORY: GROUP}
+    claim = {"metadata": {"name": "data-mysql-3", "annotations": notes}}
+    assert scale.kept_of(claim, GROUP) == scale.Kept("data-mysql-3", known, None)

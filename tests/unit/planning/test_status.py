@@ -47,6 +47,13 @@ def test_three_members_and_a_primary_are_healthy() -> None:
             "two-primaries",
             "down",
         ),
+        (
+            # Its agent loads the time zones before it joins.
+            (*HEALTHY[:2], pod("mysql-2", state="OFFLINE", role="none", writable=True, read_only=True)),
+            ("mysql-0",),
+            "member-not-online",
+            "degraded",
+        ),
         ((pod("mysql-0", role="primary", read_only=True), *HEALTHY[1:]), ("mysql-0",), "primary-read-only", "down"),
         (
             (*HEALTHY[:2], pod("mysql-2", state="OFFLINE", role="none", applier_failure="error 1146")),

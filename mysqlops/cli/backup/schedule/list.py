@@ -37,5 +37,5 @@ def list(run: Run) -> None:
 
 def _row(one: Seen) -> tuple[str, ...]:
     state = "running" if one.running else "overdue" if one.is_overdue else "ok"
-    what = (one.cluster, one.kind, one.cron, one.target, one.next, one.last_success or "never")
+    what = (one.cluster, one.kind, one.cron, one.target, one.next or "?", one.last_success or "never")
     return (*what, str(one.failures), state)

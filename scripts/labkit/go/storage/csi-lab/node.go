@@ -6,10 +6,17 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/container-storage-interface/spec/lib/go/csi"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+)
+
+// A pod that was deleted without grace still ends on its node while its successor starts on another one.
+const (
+	releaseWait = 20 * time.Second
+	releasePoll = 50 * time.Millisecond
 )
 
 type nodeService struct {
@@ -45,7 +52,7 @@ func isMounted(path string) bool {
 }
 
 func (n *nodeService) NodeStageVolume(
-	_ context.Context, r *csi.NodeStageVolumeRequest,
+	ctx context.Context, r *csi.NodeStageVolumeRequest,
 ) (*csi.NodeStageVolumeResponse, error) {
 	if r.VolumeId == "" || r.StagingTargetPath == "" || r.VolumeCapability == nil {
 		return nil, status.Error(codes.InvalidArgument, "volume id, staging path and capability are needed")
@@ -56,19 +63,43 @@ func (n *nodeService) NodeStageVolume(
 	if isMounted(r.StagingTargetPath) {
 		return &csi.NodeStageVolumeResponse{}, nil
 	}
-	// Two mounts of one file system destroy it: a volume that any node still holds is refused.
-	if device := attachedAs(r.VolumeId); device != "" {
-		return nil, status.Errorf(codes.FailedPrecondition, "%s is still mounted elsewhere (%s)", r.VolumeId, device)
-	}
 	if err := os.MkdirAll(r.StagingTargetPath, 0o750); err != nil {
 		return nil, status.Error(codes.Internal, err.Error())
 	}
-	// nouuid: a clone bears its source's UUID and may be mounted beside it.
-	options := []string{"-t", "xfs", "-o", "loop,nouuid", n.pool.image(r.VolumeId), r.StagingTargetPath}
-	if err := run("mount", options...); err != nil {
-		return nil, status.Error(codes.Internal, err.Error())
+	// As drivers do that attach a disk: kubelet asks again only after 0.5 s, 1 s, 2 s and so on.
+	for end := time.Now().Add(releaseWait); ; time.Sleep(releasePoll) {
+		device, err := n.mountUnlessHeld(r.VolumeId, r.StagingTargetPath)
+		if err != nil {
+			return nil, status.Error(codes.Internal, err.Error())
+		}
+		if device == "" {
+			return &csi.NodeStageVolumeResponse{}, fill(r.VolumeId, r.StagingTargetPath)
+		}
+		if ctx.Err() != nil || time.Now().After(end) {
+			return nil, status.Errorf(codes.FailedPrecondition, "%s is still mounted elsewhere (%s)", r.VolumeId, device)
+		}
 	}
-	return &csi.NodeStageVolumeResponse{}, fill(r.VolumeId, r.StagingTargetPath)
+}
+
+// mountUnlessHeld mounts a volume, or names the device of whoever still holds it: two mounts of one file system destroy
+// it. The lock is for another node that waits for the same volume.
+func (n *nodeService) mountUnlessHeld(id, path string) (string, error) {
+	image, err := os.Open(n.pool.image(id))
+	if err != nil {
+		return "", err
+	}
+	defer image.Close()
+	if err := syscall.Flock(int(image.Fd()), syscall.LOCK_EX); err != nil {
+		return "", err
+	}
+	if isMounted(path) {
+		return "", nil // by an earlier request for it, which kubelet did not wait for
+	}
+	if device := attachedAs(id); device != "" {
+		return device, nil
+	}
+	// nouuid: a clone bears its source's UUID and may be mounted beside it.
+	return "", run("mount", "-t", "xfs", "-o", "loop,nouuid", n.pool.image(id), path)
 }
 
 // fill grows the file system to its device: a volume may have been restored into, or expanded to, a larger one.
