@@ -375,4 +375,30 @@ CASES = (
             Event(79.5, "kill-agent", 0, 23.1),
         ),
     ),
+    Case(
+        "lease-from-a-backup-while-forming",  # between a member's claim to the Lease and the group that it then formed
+        "old-order",
+        1310021,
+        "not writable",
+        (
+            Event(15.4, "drain", 1, 29.9),
+            Event(23.2, "drain", 0, 11.7),
+            Event(36.7, "lose-node", 2, 12.3),
+            Event(60.0, "old-lease", 2, 51.3),
+            Event(103.2, "kill-agent", 1, 20.7),
+        ),
+    ),
+    Case(
+        "lease-from-a-backup-while-forming",
+        "old-order",
+        1310034,
+        "not writable",
+        (
+            Event(20.4, "drain", 0, 9.4),
+            Event(21.9, "drain", 2, 10.2),
+            Event(31.0, "power-cut", 1, 5.9),
+            Event(48.9, "old-lease", 1, 25.4),
+            Event(61.7, "verb", 1, 10.5, "recover"),
+        ),
+    ),
 )
