@@ -12,6 +12,7 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from mysqlops.core import gtid, typed
+from mysqlops.errors import ConfigError
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -91,11 +92,18 @@ def name(field: str, value: Any) -> str:
     return found
 
 
-def gtids(field: str, value: Any) -> str:
+def gtid_set(field: str, value: Any) -> gtid.GtidSet:
     found = text(field, value)
-    if not gtid.is_set(found):
-        raise Misfit(f"{_of(field)}: expected a GTID set, found {short(found)!r}")
-    return found
+    try:
+        return gtid.GtidSet.parse(found)
+    except ConfigError:
+        raise Misfit(f"{_of(field)}: expected a GTID set, found {short(found)!r}") from None
+
+
+def gtids(field: str, value: Any) -> str:
+    """The same, as it is written."""
+    gtid_set(field, value)
+    return str(value)
 
 
 def one_of(*choices: str) -> Form[str]:
