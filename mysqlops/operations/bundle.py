@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from mysqlops import errors
 from mysqlops.agent import unpack
 from mysqlops.version import __version__
 
@@ -138,12 +139,23 @@ def _files() -> Iterator[tuple[str, bytes]]:
 
 
 def _library() -> dict[str, bytes]:
-    (library,) = (_ROOT / "vendor").glob("*.whl")
-    files = _unzipped(library.read_bytes())
+    files = _wheel(_ROOT / "vendor")
     found = {path: text for path, text in files.items() if path.endswith("/LICENSE")}
     modules = {path: _bare(_Module.parse(text)) for path, text in files.items() if path.endswith(".py")}
     named = set(re.findall(rb"\w+", b" ".join(text for path, text in modules.items() if path != _ERRORS)))
     return found | modules | {_ERRORS: _of(modules[_ERRORS], named)}
+
+
+def _wheel(folder: Path) -> dict[str, bytes]:
+    """The files of the library; raises ConfigError in a folder that is not a whole checkout's."""
+    found = sorted(folder.glob("*.whl"))
+    try:
+        if len(found) != 1:
+            raise ValueError(f"expected one wheel, found {', '.join(file.name for file in found) or 'none'}")
+        return _unzipped(found[0].read_bytes())
+    except (OSError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+        text = f"the agent's program cannot be made: {folder}: {error}"
+        raise errors.ConfigError(text, hint="git checkout -- vendor; or install mysqlops from its wheel") from error
 
 
 def _of(constants: bytes, named: Set[bytes]) -> bytes:

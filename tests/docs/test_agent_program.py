@@ -5,11 +5,15 @@ from __future__ import annotations
 import base64
 import json
 import zlib
+from pathlib import Path
 
 import pytest
 
+from mysqlops import errors
 from mysqlops.agent import unpack
+from mysqlops.cli.main import run
 from mysqlops.core.spec import ClusterSpec
+from mysqlops.kube import manifests
 from mysqlops.objects import backup as planning
 from mysqlops.objects import render
 from mysqlops.operations import bundle, deploy, signing
@@ -33,6 +37,41 @@ def test_it_runs_and_fits_into_a_config_map_that_kubectl_applies() -> None:
         else:
             assert name.endswith("/LICENSE")
     assert len(base64.b64encode(content)) < APPLY_ANNOTATION_LIMIT - 8_192
+
+
+@pytest.mark.parametrize(
+    ("wheels", "said"),
+    [
+        ({}, "expected one wheel, found none"),
+        ({"a.whl": b"", "b.whl": b""}, r"found a\.whl, b\.whl"),
+        ({"a.whl": b"no zip"}, "not a zip file"),
+    ],
+)
+def test_a_checkout_that_is_not_whole_is_named(tmp_path: Path, wheels: dict[str, bytes], said: str) -> None:
+    for name, content in wheels.items():
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(errors.ConfigError, match=said) as found:
+        bundle._wheel(tmp_path)
+    assert str(tmp_path) in str(found.value)
+
+
+def test_a_command_in_a_checkout_without_the_wheel_ends_with_that_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "mysqlops").symlink_to(bundle._ROOT / "mysqlops")
+    monkeypatch.setattr(bundle, "_ROOT", tmp_path)
+    bundle.build.cache_clear()
+    try:
+        assert run(["version"]) == errors.ConfigError.exit_code
+    finally:
+        bundle.build.cache_clear()
+    assert "vendor: expected one wheel, found none" in capsys.readouterr().err
+
+
+def test_a_checkout_without_manifests_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(manifests.resources, "files", lambda _: tmp_path / "mysqlops")
+    with pytest.raises(errors.ConfigError, match="manifests is missing"):
+        manifests.read_text("sql/client.sh")
 
 
 _FILES = {"mysqlops/a.py": b"a = 1\n\nb = 2\n", "mysqlops/empty.py": b"", "pymysql/b.py": b"\xc3\xa4\n"}
