@@ -168,8 +168,8 @@ def _subtract(mine: Iterable[Interval], theirs: Sequence[Interval]) -> list[Inte
     """Both are in order. Others may have written either with thousands of gaps, so neither is searched from its start
     for each interval of the other."""
     left: list[Interval] = []
-    for low, high in mine:
-        at = max(0, bisect_right(theirs, (low, _NO_END)) - 1)
+    for first, high in mine:
+        low, at = first, max(0, bisect_right(theirs, (first, _NO_END)) - 1)
         while at < len(theirs) and theirs[at][0] <= high:
             taken_low, taken_high = theirs[at]
             if taken_high >= low:

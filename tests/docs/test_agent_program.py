@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import zlib
+from importlib import resources
 from pathlib import Path
 
 import pytest
@@ -69,7 +70,7 @@ def test_a_command_in_a_checkout_without_the_wheel_ends_with_that_error(
 
 
 def test_a_checkout_without_manifests_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(manifests.resources, "files", lambda _: tmp_path / "mysqlops")
+    monkeypatch.setattr(resources, "files", lambda _: tmp_path / "mysqlops")
     with pytest.raises(errors.ConfigError, match="manifests is missing"):
         manifests.read_text("sql/client.sh")
 
