@@ -45,6 +45,8 @@ _STRING_OR_COMMENT = re.compile(
 _ERRORS = Path("pymysql", "constants", "ER.py").as_posix()
 _CONSTANT = re.compile(rb"([A-Z]\w*) = \d+$")
 _TYPES, _NOT_EVALUATED = ("collections.abc", "typing"), b"from __future__ import annotations"
+# RuntimeError: an entry is encrypted, or of a kind that this Python does not unpack.
+_UNREADABLE = (zipfile.BadZipFile, zlib.error, ValueError, LookupError, OSError, EOFError, RuntimeError)
 _BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
 
 
@@ -78,6 +80,20 @@ def from_sources() -> Bundle:
     return Bundle(_zipped(outside), version)
 
 
+def is_same(one: bytes, other: bytes) -> bool:
+    """Whether two programs hold the same files, whatever zlib wrote them; False for what is no program."""
+    try:
+        return one == other or _files_of(one) == _files_of(other)
+    except _UNREADABLE:
+        return False
+
+
+def _files_of(content: bytes) -> dict[str, bytes]:
+    outside = _unzipped(content)
+    inside = unpack.files(outside.pop(unpack.PROGRAM))
+    return outside | {f"program/{path}": text for path, text in inside.items()}
+
+
 def files(content: bytes) -> dict[str, bytes]:
     """What the program's modules are imported from."""
     return unpack.files(_unzipped(content)[unpack.PROGRAM])
@@ -87,7 +103,7 @@ def lacks(content: bytes, path: str) -> bool:
     """Whether this is a program without that module."""
     try:
         return path not in _of_any_release(_unzipped(content))
-    except (zipfile.BadZipFile, zlib.error, ValueError, OSError):
+    except _UNREADABLE:
         return False  # no program at all
 
 
@@ -128,7 +144,10 @@ def _zipped(files: Mapping[str, bytes]) -> bytes:
 
 
 def _unzipped(content: bytes) -> dict[str, bytes]:
+    """Raises one of _UNREADABLE. Whoever may write a ConfigMap can make a small file unpack to any size."""
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        if sum(entry.file_size for entry in archive.infolist()) > unpack.LARGEST:
+            raise ValueError("it unpacks to more than a program")
         return {name: archive.read(name) for name in archive.namelist()}
 
 

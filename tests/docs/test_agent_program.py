@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
+import zipfile
 import zlib
 from importlib import resources
 from pathlib import Path
@@ -92,6 +94,35 @@ _PACKED = bundle._packed(_FILES)
 def test_a_program_of_each_release_says_which_modules_it_has(outside: dict[str, bytes]) -> None:
     content = bundle._zipped({"__main__.py": b"", **outside})
     assert [bundle.lacks(content, path) for path in (*_FILES, "mysqlops/c.py")] == [False, False, False, True]
+
+
+def _rezipped(content: bytes, **changed: bytes) -> bytes:
+    """The same files, as another zlib would write them."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        for name, text in (bundle._unzipped(content) | changed).items():
+            archive.writestr(name, text)
+    return buffer.getvalue()
+
+
+def test_programs_are_the_same_by_their_files_alone() -> None:
+    """The version in a program and in the ConfigMap's annotation is whatever somebody wrote there."""
+    ours = bundle.build().content
+    assert _rezipped(ours) != ours
+    assert bundle.is_same(ours, _rezipped(ours))
+    theirs = bundle._packed({**bundle.files(ours), "mysqlops/agent/life.py": b"import os\n"})
+    assert not bundle.is_same(ours, _rezipped(ours, **{unpack.PROGRAM: theirs}))
+    assert not bundle.is_same(ours, _rezipped(ours, **{"__main__.py": b"import os\n"}))
+    for damaged in (b"", b"x", ours[:-9], _rezipped(ours, **{unpack.PROGRAM: b"BZh9"}), bundle._zipped({"a": b""})):
+        assert not bundle.is_same(ours, damaged)
+
+
+def test_a_program_that_unpacks_to_any_size_is_none() -> None:
+    large = bundle._zipped({"__main__.py": b"0" * (unpack.LARGEST + 1)})
+    assert len(large) < 1 << 20, "a ConfigMap holds it"
+    with pytest.raises(ValueError, match="more than a program"):
+        bundle._unzipped(large)
+    assert not bundle.lacks(large, "mysqlops/c.py")
 
 
 def test_a_program_is_what_was_packed_or_an_error() -> None:
