@@ -18,6 +18,7 @@ from mysqlops.operations import (
     agents,
     bundle,
     data_version,
+    existing,
     image_check,
     leases,
     observe,
@@ -58,12 +59,12 @@ def prepare(client: Client, spec: ClusterSpec, chosen: Collection[str] | None = 
         if taken := observe.check_name_is_free(client, spec.name):
             raise errors.Refused(taken)
         in_use = _in_use_before(client, spec.name)
-        existing = observe.unaccounted_claims(client, spec.name, in_use.claims)
-        reasons = claims.left_out(spec.name, existing, spec.replicas)
+        left = observe.unaccounted_claims(client, spec.name, in_use.claims)
+        reasons = claims.left_out(spec.name, left, spec.replicas)
         if reasons := reasons + _half_restored(client, names.claim(spec.name, 0, in_use.claims), spec.name):
             raise errors.Refused(reasons)
         wanted = objects(spec, in_use)
-    live = observe.live_objects(client, wanted)
+    live = existing.objects(client, wanted)
     live["Secret", names.credentials_secret(spec.name)] = vault.before(client, spec.name)
     knowing = observe.knowing(client, spec.name) if planning.lost_secrets(live) else []
     found = planning.plan(wanted, live, observe.claims(client, spec.name), knowing)

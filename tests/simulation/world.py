@@ -56,7 +56,7 @@ class World(mysqld.Around):
         self.api_cut: set[str] = set()  # pods, or "cli"
         self.cuts: set[frozenset[str]] = set()  # pairs of pods whose servers do not reach each other
         self.unheard: set[str] = set()  # pods whose agents and the others' do not hear each other
-        self.datagrams: dict[str, list[tuple[float, bytes, tuple[Any, ...]]]] = {}  # by pod: when, what, from whom
+        self.datagrams: dict[str, list[tuple[float, bytes, tuple[Any, ...]]]] = {}  # by UID: when, what, from whom
         self.is_fast = seed % _FAST_WORLDS == 1
         self.is_changed = True
         self.rests = seed % _RESTING_WORLDS == 0

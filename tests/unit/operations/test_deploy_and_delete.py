@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import copy
 from dataclasses import replace
 
 import pytest
@@ -12,7 +14,7 @@ from mysqlops.core import group, names, timeline, version
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.core.typed import Json
 from mysqlops.kube import client as applying
-from mysqlops.objects import claims
+from mysqlops.objects import claims, render
 from mysqlops.operations import (
     data_version,
     delete,
@@ -285,3 +287,18 @@ def test_a_lease_that_is_missing_is_made_even_if_the_rest_is_refused() -> None:
         assert "changed-object" in {one.code for one in caught.value.reasons}
     assert ("Lease", names.group_lease(NAME)) in cluster.store.objects
     assert sum("created Lease" in line for line in cluster.said) == 1
+
+
+def test_a_new_cluster_runs_no_program_that_somebody_put_under_its_name_before() -> None:
+    """Whoever may create ConfigMaps, and read no Secret: labels and annotations are as ours."""
+    cluster = Cluster(0)
+    cluster.store.objects.clear()
+    spec = ClusterSpec(name=NAME, namespace="db")
+    (ours,) = [one for one in deploy.objects(spec) if "binaryData" in one]
+    for theirs in (b"their program", base64.b64decode(ours["binaryData"][render.AGENT_FILE])):
+        planted = {**ours, "binaryData": {render.AGENT_FILE: base64.b64encode(theirs).decode()}}
+        cluster.store.put(copy.deepcopy(planted))
+        steps = deploy.prepare(cluster.session().client, spec)[1].steps
+        (step,) = [step for step in steps if step.name == ours["metadata"]["name"]]
+        assert step.manifest is not None
+        assert step.manifest["binaryData"] == ours["binaryData"]
