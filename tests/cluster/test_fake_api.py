@@ -18,7 +18,7 @@ from mysqlops.agent import api
 from mysqlops.core.typed import Json
 from mysqlops.kube import client
 from tests.cluster.conftest import AGENT_IMAGE, KUBECONFIG, Namespace, eventually
-from tests.simulation import api_cases, apply_cases, pod_cases, stateful_set_cases, watch_cases
+from tests.simulation import api_cases, apply_cases, job_cases, pod_cases, stateful_set_cases, watch_cases
 from tests.simulation.backend import Backend
 
 _SECONDS = 90
@@ -132,7 +132,14 @@ def backend(namespace: Namespace, account: Path, monkeypatch: pytest.MonkeyPatch
 
 @pytest.mark.parametrize(
     "case",
-    [*api_cases.CASES, *apply_cases.CASES, *pod_cases.CASES, *stateful_set_cases.CASES, *watch_cases.CASES],
+    [
+        *api_cases.CASES,
+        *apply_cases.CASES,
+        *pod_cases.CASES,
+        *job_cases.CASES,
+        *stateful_set_cases.CASES,
+        *watch_cases.CASES,
+    ],
     ids=lambda case: case.__name__,
 )
 def test_contract(case: Callable[[Backend], None], backend: Real) -> None:

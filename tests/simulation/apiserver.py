@@ -245,10 +245,13 @@ class ApiServer:
         left = [one for one in found.thing["metadata"].get("finalizers") or [] if one != finalizer]
         meta = {key: value for key, value in found.thing["metadata"].items() if key != "finalizers"}
         new = {**found.thing, "metadata": {**meta, **({"finalizers": left} if left else {})}}
-        if objects.is_going(new) and not left:
+        if objects.is_going(new) and not left and (kind != "Pod" or not new["metadata"]["deletionGracePeriodSeconds"]):
             self._remove(kind, name)
         else:
             self._store(kind, found, new, found.owners)
+
+    def date(self) -> str:
+        return f"{self._now():%Y-%m-%dT%H:%M:%SZ}"
 
     def run_controllers(self, *names: str) -> None:
         """One round of all controllers, or of those named, in the order of controllers.ALL."""
@@ -268,10 +271,9 @@ class ApiServer:
 
     def _add(self, kind: str, manifest: Json, manager: str, *, dry_run: bool) -> Json:
         thing = {"kind": kind, **preconditions.without_system(manifest)}
-        made = f"{self._now():%Y-%m-%dT%H:%M:%SZ}"
         meta = {"name": manifest["metadata"]["name"], "uid": self._new_uid()}
         meta |= {} if kind in _WITHOUT_NAMESPACE else {"namespace": self.namespace}
-        thing["metadata"] = {**thing["metadata"], **meta, "creationTimestamp": made}
+        thing["metadata"] = {**thing["metadata"], **meta, "creationTimestamp": self.date()}
         thing = admission.created(kind, thing, self.peek_all("StorageClass"))
         if not dry_run:
             stored = Stored(self._numbered(thing), {manager: frozenset(ownership.fields(manifest))})

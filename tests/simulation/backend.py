@@ -17,6 +17,7 @@ from tests.simulation import clients, manifests, objects, preconditions
 from tests.simulation.apiserver import ApiServer
 
 _ROUNDS = 30
+_ENDS = {"true": "Succeeded", "false": "Failed"}  # programs
 
 
 class Backend(Protocol):
@@ -125,6 +126,8 @@ def _running(spec: Json) -> Json:
     """A pod's status, soon after its containers started."""
     if "activeDeadlineSeconds" in spec:
         return {"phase": "Failed", "reason": "DeadlineExceeded"}
+    if spec.get("restartPolicy") == "Never" and (ends := _ENDS.get(spec["containers"][0]["command"][0])):
+        return {"phase": ends}
     ready = str(all(one.get("readinessProbe") != manifests.NEVER for one in spec["containers"]))
     return {"conditions": [{"type": "Ready", "status": ready}], "podIP": "10.0.0.1", "phase": "Running"}
 

@@ -93,6 +93,18 @@ def stateful_set(
     }
 
 
+def job(name: str, image: str, command: list[str], **more: Any) -> Json:
+    spec = {**pod_spec(image), "restartPolicy": "Never"}
+    spec["containers"][0]["command"] = command
+    template = {"metadata": {"labels": {"of": name}}, "spec": spec}
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {"name": name},
+        "spec": {"template": template, **more},
+    }
+
+
 def service(name: str, selector: Json) -> Json:
     spec = {"selector": selector, "ports": [{"name": "sql", "port": 3306}], "clusterIP": "None"}
     return {"apiVersion": "v1", "kind": "Service", "metadata": {"name": name}, "spec": spec}

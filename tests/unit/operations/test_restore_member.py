@@ -133,6 +133,20 @@ def test_a_rebuild_instead_of_a_restore_asks_for_the_loss_of_what_it_filled(clus
     assert [one.code for one in error.value.reasons] == ["unknown-data"]
 
 
+def test_a_killed_run_does_not_go_on_once_its_backup_is_of_a_history_that_has_ended(cluster: Restoring) -> None:
+    """`recover` came between: the member would begin with it and bar itself, and the command would wait for nothing."""
+    _killed(cluster, "DELETE Pod mysql-2")
+    before = replace(cluster.chosen, group="22222222-2222-2222-2222-222222222222")
+    with pytest.raises(errors.Refused) as error:
+        _restore(cluster, chosen=before)
+    (reason,) = error.value.reasons
+    assert (reason.code, reason.hint) == ("other-history", f"mysqlops member rebuild {NAME} {POD}")
+    assert cluster.jobs == []
+    member.rebuild(cluster.session(60.0), NAME, POD, accept_loss=False)
+    assert names.ANNOTATION_FILLING not in cluster.notes()
+    assert names.ANNOTATION_REBUILDING not in cluster.notes()
+
+
 def test_what_cannot_become_a_member_s_data_is_refused_before_anything_goes(cluster: Restoring) -> None:
     chosen = cluster.chosen
     assert _refused(cluster, proven(chosen, ok=False)) == {"backup-failed"}
