@@ -16,10 +16,10 @@ def objects(client: Client, wanted: Sequence[Json]) -> dict[Key, Json | None]:
     """For each wanted object the existing one, or None."""
     keys = [(item["kind"], item["metadata"]["name"]) for item in wanted]
     found = client.together([partial(client.find, kind, name) for kind, name in keys])
-    return dict(zip(keys, map(_as_packed_here, wanted, found), strict=True))
+    return dict(zip(keys, map(as_packed_here, wanted, found), strict=True))
 
 
-def _as_packed_here(wanted: Json, found: Json | None) -> Json | None:
+def as_packed_here(wanted: Json, found: Json | None) -> Json | None:
     """The live object; the agent's program in it as in the wanted one if it is the same: another zlib writes other
     bytes. The annotation that names the program proves nothing: whoever made the object may have written both."""
     ours, theirs = ((one or {}).get("binaryData") or {} for one in (wanted, found))

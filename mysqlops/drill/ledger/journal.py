@@ -35,7 +35,7 @@ class Line:
 
     @property
     def latency(self) -> float | None:
-        """Of an acknowledged write, if its line has it."""
+        """How long an acknowledged write took, if its line says so."""
         return float(self.text) if _SECONDS.fullmatch(self.text) else None
 
 

@@ -7,6 +7,7 @@ import json
 import zlib
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -14,6 +15,7 @@ from mysqlops import errors
 from mysqlops.clock import SystemClock
 from mysqlops.drill import round as rounds
 from mysqlops.drill.clients import fleet
+from mysqlops.drill.faults import volumes
 from mysqlops.drill.ledger import journal
 from mysqlops.drill.model import Round
 from mysqlops.drill.plan import objects
@@ -102,3 +104,11 @@ def test_a_line_of_another_form_does_not_count() -> None:
         journal.Line("O", "main1", 1, 100.2, "nan"),
         journal.Line("O", "main2", 1, 100.2, "soon"),
     ]
+
+
+@pytest.mark.parametrize("printed", ["", "1", "1 2 3", "one 2", "1 -2", "1 ²", f"1 {'9' * 5000}", "1 1e9"])
+def test_what_a_member_prints_of_its_volume_is_numbers(printed: str) -> None:
+    scene = Mock(target="mysql-0")
+    with pytest.raises(errors.BadAnswer, match=r"container mysqld of mysql-0 printed: expected 2 numbers"):
+        volumes._numbers(scene, kube_exec.Output(printed, "", 0), 2)
+    assert volumes._numbers(scene, kube_exec.Output("25 4096\n", "", 0), 2) == [25, 4096]
