@@ -86,6 +86,7 @@ class Jobs:
             "kind": "Job",
             "name": job["metadata"]["name"],
             "uid": job["metadata"]["uid"],
+            "controller": True,
         }
         labels = {**job["spec"]["template"]["metadata"]["labels"], _LABEL: job["metadata"]["name"]}
         name = f"{job['metadata']['name']}-{job['metadata']['uid'][:5]}"
@@ -107,6 +108,7 @@ class Jobs:
         for gtid, content in copy.content.items():
             volume.executed.add(gtid, content)
         volume.uuid, volume.version = world.new_uuid(), version
+        world.ledger.filled(volume, copy)
         world.say(f"a Job has put a backup onto {volume.claim}")
         return True
 
