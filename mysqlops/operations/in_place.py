@@ -197,11 +197,13 @@ def _act(session: Session, name: str, action: planning.Action, source: Source | 
 
 def _name_group(session: Session, name: str, swap: Swap) -> Swap:
     """The change, with the way back computed now: no member runs, so the note names the claims that may hold the last
-    acknowledged writes. One compare-and-swap writes both, then the copy follows. A Conflict leaves the step open."""
+    acknowledged writes; of a Lease from the past, its copy does. One compare-and-swap writes both, then the copy
+    follows. A Conflict leaves the step open."""
     lease = leases.get(session.client, name)
-    note = group.note_of(status.annotations_of(lease))
-    left = swap.old if note.garbled else _as_noted(swap.old, note)
-    now, changed, parent = swap.new, replace(swap, old=left), note.name or left.group
+    note, now = group.note_of(timeline_notes.newest(session.client, name)), swap.new
+    is_named = note.name == now.group  # an earlier run has computed the way back, and its Lease is gone
+    left = swap.old if note.garbled or is_named else _as_noted(swap.old, note)
+    changed, parent = replace(swap, old=left), note.parent if is_named else note.name or left.group
     wanted = group.Note(now.group, parent, members=now.members, outcasts=now.outcasts)
     wanted = replace(wanted, shared=now.shared, elsewhere=now.elsewhere).restored(note)
     change = {names.ANNOTATION_GROUP: group.dump(wanted), names.ANNOTATION_RESTORING: timeline.dump(changed)}

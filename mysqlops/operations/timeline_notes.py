@@ -44,9 +44,9 @@ def keep_copy(client: Client, name: str) -> None:
     vault.note(client, name, observe.group_name(client, name), wanted)
 
 
-def before(client: Client, name: str) -> dict[str, str]:
-    """The annotations of the Lease that a deleted cluster left. Where it is missing or from the past, which no member
-    corrects, the copy says what is in use."""
+def newest(client: Client, name: str) -> dict[str, str]:
+    """The annotations of the Lease. Where it is missing or from the past, which nobody corrects while no member runs,
+    the copy says what is in use."""
     lease, copy = leases.find(client, name), vault.notes(client, name)
     found = status.annotations_of(lease)
     if lease is not None and not group.note_of(copy).is_later(group.note_of(found)):

@@ -68,7 +68,7 @@ def test_the_way_back_expects_who_was_in_the_group_when_it_stopped() -> None:
     assert timeline.swap_of(cluster.notes()) == changed
     note = group.note_of(cluster.notes())
     assert (note.name, note.parent, note.members, note.outcasts) == (RESTORED, GROUP, {}, {})
-    _lease(cluster, group=group.Note(name=RESTORED, members=_members(0, 1, 2, of="n"), outcasts=_members(1)))
+    _lease(cluster, group=replace(note, members=_members(0, 1, 2, of="n"), outcasts=_members(1), joins="4"))
     back = timeline.Swap(changed.new, changed.old, 3)
     returned = in_place._name_group(session, NAME, back)
     note = group.note_of(cluster.notes())
@@ -209,6 +209,23 @@ def test_a_copy_that_a_killed_run_did_not_write_is_written_by_the_next_but_not_o
     forming = group.forming(group.note_of(cluster.notes()), None, "mysql-0", "u0", "")
     _lease(cluster, group=forming)
     assert group.note_of(_copy(cluster)).elsewhere == {}, "its mark must not outlive the moment at which it counts"
+
+
+def test_the_way_back_expects_who_was_in_the_group_although_the_lease_is_from_the_past() -> None:
+    """It was set back while no member ran that would have corrected it: mysql-2 acknowledged last, alone."""
+    cluster = _cluster()
+    session, swap = cluster.session(), _begun(cluster)
+    last = group.Note(GROUP, members=_members(2), joins="9", incarnation="8", outcasts=_members(0))
+    cluster.store.objects["Secret", SECRET]["metadata"]["annotations"] = {names.ANNOTATION_GROUP: group.dump(last)}
+    before = cluster.notes()
+    _lease(cluster, group=group.Note(GROUP, members=_members(0, 1), joins="7", incarnation="8"))
+    changed = in_place._name_group(session, NAME, swap)
+    assert (changed.old.members, changed.old.outcasts) == (_members(2), _members(0))
+    assert group.note_of(cluster.notes()).count() == 10
+    cluster.store.objects["Lease", names.group_lease(NAME)]["metadata"]["annotations"] = before
+    again = in_place._name_group(session, NAME, changed)
+    assert again == changed, "and what an earlier run has computed stays"
+    assert (group.note_of(cluster.notes()).parent, group.note_of(_copy(cluster)).name) == (GROUP, RESTORED)
 
 
 def test_which_claims_are_in_use_is_copied_and_what_is_over_is_not() -> None:

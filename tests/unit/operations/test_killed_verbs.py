@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from mysqlops import errors
-from mysqlops.core import group, names, ordered, timeline
+from mysqlops.core import group, names, ordered, secret_map, timeline
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.operations import deploy, member, orders, remake, restart, stop
 from mysqlops.operations.session import Session
@@ -359,6 +359,21 @@ def test_a_start_expects_the_members_of_the_last_view_whatever_else_the_note_say
     cluster.stateful_set()["spec"]["replicas"] = 0
     stop.start(cluster.session(60.0), NAME)
     assert cluster.stateful_set()["spec"]["replicas"] == 2
+
+
+def test_a_start_expects_the_members_of_the_last_view_although_the_lease_is_from_the_past() -> None:
+    """Nobody corrects it while no member runs: mysql-2 joined since, and may hold what was acknowledged last."""
+    cluster = Cluster(3)
+    _obey(cluster)
+    past = group.Note(name=GROUP, members={"mysql-0": "a", "mysql-1": "b"}, joins="7")
+    later = group.Note(name=GROUP, members={"mysql-2": "c"}, joins="8")
+    lease, secret = names.group_lease(NAME), secret_map.secret(NAME, secret_map.INTERNAL)
+    for kind, name, note in (("Lease", lease, past), ("Secret", secret, later)):
+        noted = {"metadata": {"annotations": {names.ANNOTATION_GROUP: group.dump(note)}}}
+        cluster.session().client.patch(kind, name, noted)
+    cluster.stateful_set()["spec"]["replicas"] = 0
+    stop.start(cluster.session(60.0), NAME)
+    assert cluster.stateful_set()["spec"]["replicas"] == 3
 
 
 @pytest.mark.parametrize("is_noted", [False, True])
