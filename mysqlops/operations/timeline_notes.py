@@ -8,8 +8,10 @@ write here is copied. The copy counts where the Lease is missing or from the pas
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from mysqlops.core import group, names, timeline
-from mysqlops.errors import NotFound
+from mysqlops.errors import Forbidden, NotFound
 from mysqlops.kube.client import Client
 from mysqlops.operations import leases, observe, orders, vault
 from mysqlops.operations.session import Session
@@ -46,9 +48,11 @@ def keep_copy(client: Client, name: str) -> None:
 
 def newest(client: Client, name: str) -> dict[str, str]:
     """The annotations of the Lease. Where it is missing or from the past, which nobody corrects while no member runs,
-    the copy says what is in use."""
-    lease, copy = leases.find(client, name), vault.notes(client, name)
+    the copy says what is in use, to users who may read it."""
+    lease, copy = leases.find(client, name), dict[str, str]()
     found = status.annotations_of(lease)
+    with suppress(Forbidden):
+        copy = vault.notes(client, name)
     if lease is not None and not group.note_of(copy).is_later(group.note_of(found)):
         return found
     lines = timeline.copied(copy)

@@ -376,6 +376,26 @@ def test_a_start_expects_the_members_of_the_last_view_although_the_lease_is_from
     assert cluster.stateful_set()["spec"]["replicas"] == 3
 
 
+def test_a_start_goes_by_the_lease_for_an_operator_who_may_not_read_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = Cluster(3)
+    _obey(cluster)
+    session = cluster.session(60.0)
+    note = group.Note(name=GROUP, members={"mysql-0": "a", "mysql-1": "b"})
+    change = {"metadata": {"annotations": {names.ANNOTATION_GROUP: group.dump(note)}}}
+    session.client.patch("Lease", names.group_lease(NAME), change)
+    find = session.client.find
+
+    def without_secrets(kind: str, name: str) -> Any:
+        if kind == "Secret":
+            raise errors.Forbidden(f"you may not get Secret {name}")
+        return find(kind, name)
+
+    monkeypatch.setattr(session.client, "find", without_secrets)
+    cluster.stateful_set()["spec"]["replicas"] = 0
+    stop.start(session, NAME)
+    assert cluster.stateful_set()["spec"]["replicas"] == 2
+
+
 @pytest.mark.parametrize("is_noted", [False, True])
 def test_a_start_brings_back_who_was_joining_when_the_members_were_stopped(is_noted: bool) -> None:
     """The agents wait for it: it may be the one in whose presence something was acknowledged."""
