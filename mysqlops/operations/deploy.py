@@ -26,6 +26,7 @@ from mysqlops.operations import (
     owned,
     preflight,
     programs,
+    timeline_notes,
     vault,
     waiting,
 )
@@ -93,7 +94,7 @@ def running_settings(client: Client, name: str) -> Mapping[str, str | None] | No
 def _in_use_before(client: Client, name: str) -> render.InUse:
     """For a deleted cluster that kept its data: the claims that it used last, not those put aside by a restore. Raises
     Refused while its StatefulSet is being replaced."""
-    annotations = status.annotations_of(leases.find(client, name))
+    annotations = timeline_notes.newest(client, name)
     if (remaking := observe.half_remade(name, annotations)) is not None:
         raise errors.Refused([remaking])
     history, swap = timeline.history_of(annotations), timeline.swap_of(annotations)

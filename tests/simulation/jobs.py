@@ -109,6 +109,7 @@ class Jobs:
         for gtid, content in copy.content.items():
             volume.executed.add(gtid, content)
         volume.uuid, volume.version = world.new_uuid(), version
+        world.ledger.filled(volume, copy)
         world.say(f"a Job has put a backup onto {volume.claim}")
         return True
 

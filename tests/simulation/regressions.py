@@ -401,4 +401,38 @@ CASES = (
             Event(61.7, "verb", 1, 10.5, "recover"),
         ),
     ),
+    Case(
+        "restored-without-a-copy",  # the way back was taken, and the members went by the copy of what was left
+        "in-place",
+        27,
+        "asks for loss",
+        (
+            Event(34.0, "verb", 1, 22.4, "restore-in-place"),
+            Event(108.6, "verb", 2, 6.1, "revert"),
+            Event(116.0, "delete-lease", 0, 10.0),
+        ),
+    ),
+    Case(
+        "restored-without-a-copy",  # the Lease was as before the restore, and nobody had seen its group recorded
+        "in-place",
+        27,
+        "asks for loss",
+        (
+            Event(27.7, "old-lease", 2, 34.2),
+            Event(33.9, "verb", 1, 1.0, "restore-in-place"),
+            Event(48.2, "trap-agent", 0, 16.5, "stop START"),
+        ),
+    ),
+    Case(
+        "way-back-and-a-lease-from-before",  # each of two histories goes on from the other
+        "in-place",
+        27,
+        "asks for loss",
+        (
+            Event(34.0, "verb", 0, 1.0, "restore-in-place"),
+            Event(95.0, "old-lease", 0, 55.0),
+            Event(110.0, "verb", 0, 1.0, "revert"),
+            Event(149.0, "power-cut", 1, 10.0),
+        ),
+    ),
 )

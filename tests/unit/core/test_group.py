@@ -650,3 +650,21 @@ def test_of_two_notes_the_one_that_counts_more_is_later_unless_the_other_continu
     one, two = group.Note(name, parent, joins="9"), group.Note(other, others_parent, joins="4")
     assert one.is_later(two) is is_later
     assert not two.is_later(one)
+
+
+@pytest.mark.parametrize(
+    ("restores", "others", "is_later"), [("2", "1", True), ("1", "2", False), ("2", "", False), ("", "1", False)]
+)
+def test_of_two_histories_that_go_on_from_each_other_the_one_that_was_restored_later_is_later(
+    restores: str, others: str, is_later: bool
+) -> None:
+    """The way back was taken. A release that does not number restores may also begin to count again."""
+    one = group.Note("a", "b", joins="9", restores=restores)
+    assert one.is_later(group.Note("b", "a", joins="4", restores=others)) is is_later
+
+
+def test_a_restore_goes_on_counting_whatever_the_lease_says() -> None:
+    restored = group.Note("b", "a").restored(group.Note("a", joins="8", restores="x" * 30))
+    assert (restored.count(), restored.restores) == (9, "1")
+    assert group.note_of({names.ANNOTATION_GROUP: group.dump(restored)}) == restored
+    assert group.Note("a", "b").restored(restored) == group.Note("a", "b", joins="10", restores="2")

@@ -20,11 +20,11 @@ from mysqlops.operations import (
     delete,
     deploy,
     image_check,
-    in_place,
     lock,
     observe,
     orders,
     preflight,
+    timeline_notes,
 )
 from mysqlops.planning import image_trial, storage
 from tests.unit.fakes.api import Client
@@ -47,7 +47,7 @@ def _without_stateful_set(*, pods_stay: bool = False) -> Cluster:
 def _open_restore(cluster: Cluster, group_name: str, parent: str = "") -> None:
     swap = timeline.Swap(OLD, NEW, 3, "b1")
     note = group.dump(group.Note(name=group_name, parent=parent))
-    in_place._note(
+    timeline_notes.write(
         cluster.session(), NAME, {names.ANNOTATION_RESTORING: timeline.dump(swap), names.ANNOTATION_GROUP: note}
     )
 
@@ -164,9 +164,25 @@ def test_deploy_after_a_delete_takes_the_claims_that_belong_to_the_group_of_an_o
     cluster = _without_stateful_set()
     _open_restore(cluster, group_name, parent)
     history = timeline.History(timeline.Timeline("data-r20250101000000", "x"), None)
-    in_place._note(cluster.session(), NAME, {names.ANNOTATION_CLAIMS: timeline.dump(history)})
+    timeline_notes.write(cluster.session(), NAME, {names.ANNOTATION_CLAIMS: timeline.dump(history)})
     wanted, _ = deploy.prepare(cluster.session().client, SPEC)
     assert claims.template_of(wanted[-1]) == line.claims
+
+
+@pytest.mark.parametrize("lease", ["as it was before the restore", "lost"])
+def test_deploy_after_a_delete_takes_the_restored_claims_although_the_lease_does_not_name_them(lease: str) -> None:
+    cluster = _without_stateful_set()
+    session, key = cluster.session(), ("Lease", names.group_lease(NAME))
+    before = copy.deepcopy(cluster.store.objects[key]["metadata"]["annotations"])
+    restored = group.Note(RESTORED, GROUP, joins="9").restored(group.Note(GROUP, joins="8"))
+    noted = {names.ANNOTATION_GROUP: group.dump(restored)}
+    timeline_notes.write(session, NAME, {**noted, names.ANNOTATION_CLAIMS: timeline.dump(timeline.History(NEW, OLD))})
+    if lease == "lost":
+        del cluster.store.objects[key]
+    else:
+        cluster.store.objects[key]["metadata"]["annotations"] = before
+    wanted, _ = deploy.prepare(session.client, SPEC)
+    assert claims.template_of(wanted[-1]) == NEW.claims
 
 
 def test_deploy_during_an_open_restore_leaves_no_claim_of_its_group_out() -> None:

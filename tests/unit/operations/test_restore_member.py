@@ -12,7 +12,7 @@ import pytest
 from mysqlops import errors
 from mysqlops.core import backup, names, ordered, target, timeline
 from mysqlops.core.typed import Json
-from mysqlops.operations import claims, in_place, member, restore, restore_member
+from mysqlops.operations import claims, in_place, member, restore, restore_member, timeline_notes
 from tests.unit.fakes.api import Killed
 from tests.unit.fakes.cluster import GROUP, NAME, ONLINE
 from tests.unit.fakes.jobs import FAILS, RUNS, Working
@@ -169,7 +169,7 @@ SWAP = timeline.Swap(timeline.Timeline("data", GROUP), timeline.Timeline("data-r
 
 def _swap_is_open(cluster: Restoring) -> None:
     """By a restore in place that was killed while its Job filled the new claim."""
-    in_place._note(cluster.session(), NAME, {names.ANNOTATION_RESTORING: timeline.dump(SWAP)})
+    timeline_notes.write(cluster.session(), NAME, {names.ANNOTATION_RESTORING: timeline.dump(SWAP)})
 
 
 def test_a_restore_onto_a_member_waits_for_the_end_of_one_in_place(cluster: Restoring) -> None:
