@@ -149,10 +149,10 @@ def digest(manifest: bytes) -> str:
 def of_steps(copied: str, stored: str) -> Backup:
     """The backup that a Job made, from the last lines of its steps; raises StorageError if they cannot be read."""
     summary = typed.object_of(stored)
-    if "snapshot_id" not in summary:
+    if not isinstance(summary.get("snapshot_id"), str):
         raise StorageError("the log of the Job cannot be read; `mysqlops backup list` shows what it stored")
-    size, seconds = int(summary.get("data_added_packed", 0)), float(summary.get("total_duration", 0.0))
-    found = _backup(typed.object_of(copied))
+    said = facts.summary(summary)
+    found, size, seconds = _backup(typed.object_of(copied)), said.data_added_packed, said.total_duration
     return replace(found, snapshot=summary["snapshot_id"], stored=size, store_seconds=seconds)
 
 
@@ -177,13 +177,13 @@ def catalogue(snapshots: Sequence[Json], target: str = "", keys: Keys | None = N
         made = typed.make(Backup, {**fact, "verified": None, "signed": UNSIGNED})
         if made is None or not _is_sound(made):
             continue
-        summary = one.get("summary", {})
+        summary = facts.summary(one.get("summary"))
         made = replace(
             made,
             signed=_signed(one, made, keys, bindings),
             target=target,
             snapshot=one["id"],
-            stored=int(summary.get("data_added_packed", 0)),
+            stored=summary.data_added_packed,
             store_seconds=_seconds(summary),
         )
         found.append(replace(made, verified=_last(checks, made, keys, one.get("tree"))))
@@ -288,8 +288,8 @@ def _backup(fact: Json) -> Backup:
     return facts.make(Backup, {**fact, "verified": None, "signed": UNSIGNED})
 
 
-def _seconds(summary: Json) -> float:
-    start, end = (str(summary.get(key)) for key in ("backup_start", "backup_end"))
+def _seconds(summary: facts.Summary) -> float:
+    start, end = summary.backup_start, summary.backup_end
     if not (names.is_moment(start) and names.is_moment(end)):
         return 0.0
     return (datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds()

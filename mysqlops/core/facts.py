@@ -9,7 +9,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mysqlops.core import typed
@@ -88,6 +88,20 @@ def of_kind(snapshots: Sequence[Json], kind: str) -> Iterator[tuple[Json, Json]]
         found = snapshot.get("tags") or []
         if f"{_KIND}{kind}" in found and (facts := _facts(found)) is not None:
             yield snapshot, facts
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What restic says of a snapshot that it stored: in a repository, whoever may write there."""
+
+    data_added_packed: int = 0
+    total_duration: float = 0.0
+    backup_start: str = ""
+    backup_end: str = ""
+
+
+def summary(found: Any) -> Summary:
+    return typed.make(Summary, found) or Summary()
 
 
 def make(kind: type[T], facts: Any) -> T:

@@ -131,21 +131,24 @@ def percentile(ordered: Sequence[float], share: float) -> float:
 def two_writable(lines: Iterable[Line]) -> list[str]:
     """Moments at which one member would accept writes, between two such answers of another."""
     by_member: dict[str, list[Line]] = {}
-    for line in journal.sights(lines):
+    for line in sorted(journal.sights(lines), key=lambda one: one.at):
         by_member.setdefault(line.who, []).append(line)
-    spans = [
-        (one.at, other.at, member)
-        for member, seen in by_member.items()
-        for one, other in itertools.pairwise(seen)
-        if one.kind == other.kind == journal.WRITABLE
-    ]
+    times = {member: [line.at for line in seen] for member, seen in by_member.items()}
     sights = [line for seen in by_member.values() for line in seen if line.kind == journal.WRITABLE]
     return [
         f"{line.at:.3f} {line.who} and {other}"
         for line in sights
-        for start, end, other in spans
-        if line.who != other and start < line.at < end
+        for other, seen in by_member.items()
+        if line.who != other and _is_between(line.at, times[other], seen)
     ]
+
+
+def _is_between(at: float, times: Sequence[float], seen: Sequence[Line]) -> bool:
+    """Whether the member would accept writes right before and right after that moment."""
+    after = bisect_left(times, at)
+    if not 0 < after < len(seen) or times[after] == at:
+        return False
+    return seen[after - 1].kind == seen[after].kind == journal.WRITABLE
 
 
 @dataclass(frozen=True)

@@ -235,7 +235,7 @@ def test_only_an_answer_shows_that_a_client_cannot_write(
     world: World, monkeypatch: pytest.MonkeyPatch, error: errors.MysqlError, kind: type[Exception]
 ) -> None:
     world.server.answers = {"INSERT": error}
-    monkeypatch.setattr(connect, "connect_tcp", lambda *_: world.server)
+    monkeypatch.setattr(connect, "connect_tcp", lambda *_, **__: world.server)
     login = connect.Login("probe", "pw")
     with pytest.raises(errors.MysqlopsError) as failure:
         probe.write_and_read("mysql-primary", ["a"], login, clock=world.clock, timeout_seconds=1)

@@ -83,12 +83,18 @@ def _entry(one: backup.Backup | binlog.Chunk, **more: Any) -> dict[str, Any]:
     return {"id": "s", "tree": "t", "tags": tags, **more}
 
 
+_SUMMARIES: list[Any] = [None, [], "x", {"data_added_packed": "x"}, {"backup_start": None}]
+_SIZES: list[Any] = [None, [], 1.5, -1, 10**400, float("nan")]
+
+
 @pytest.mark.parametrize(
     "entry",
     [
         {"id": "s", "tags": ["mysqlops", "kind:backup", "facts:" + "W1tb" * 50_000]},  # brackets
         _entry(made(1, gtid=_LONG)),
         *(_entry(made(1), summary={"backup_start": at, "backup_end": at}) for at in _MOMENTS),
+        *(_entry(made(1), summary=odd) for odd in _SUMMARIES),
+        *(_entry(made(1), summary={"data_added_packed": odd}) for odd in _SIZES),
         *({**_entry(made(1)), "tags": facts.tags("backup", binlog.Report(at, at, "", 1.0))} for at in _MOMENTS),
     ],
 )

@@ -16,7 +16,7 @@ from mysqlops.clock import SystemClock
 from mysqlops.drill import round as rounds
 from mysqlops.drill.clients import fleet
 from mysqlops.drill.faults import volumes
-from mysqlops.drill.ledger import journal
+from mysqlops.drill.ledger import figures, journal
 from mysqlops.drill.model import Round
 from mysqlops.drill.plan import objects
 from mysqlops.drill.store import Folder
@@ -112,3 +112,9 @@ def test_what_a_member_prints_of_its_volume_is_numbers(printed: str) -> None:
     with pytest.raises(errors.BadAnswer, match=r"container mysqld of mysql-0 printed: expected 2 numbers"):
         volumes._numbers(scene, kube_exec.Output(printed, "", 0), 2)
     assert volumes._numbers(scene, kube_exec.Output("25 4096\n", "", 0), 2) == [25, 4096]
+
+
+def test_long_journals_of_two_writable_members_keep_nobody_busy() -> None:
+    """Each answer of one was compared with each of the other."""
+    texts = (f"W mysql-{number % 2} {number} {100 + number / 1000:.3f}\n" for number in range(60_000))
+    assert len(figures.two_writable(journal.parse("".join(texts)))) == 60_000 - 2
