@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import math
-from dataclasses import replace
 from typing import Any
 
 from mysqlops import errors
@@ -265,7 +264,7 @@ class ClusterApi:
             self._counted, self._lines = note.count(), {}
             return note
         self._counted, self._lines = None, timeline.copied(notes)
-        return replace(copied, joining={**copied.joining, **note.joining})
+        return copied.corrected(note)
 
     def _held_for(self, renewed: str | None) -> float:
         """By the two nodes' clocks, or since this agent first saw that renewal, whichever is longer: the holder's clock

@@ -68,6 +68,12 @@ class Note:
         is_numbered = 0 < _number(other.restores) < _number(self.restores)
         return self.count() > other.count() and (is_numbered or not is_continued)
 
+    def corrected(self, past: Note) -> Note:
+        """This note, in place of a Lease's from the past: whoever noted there meanwhile that it joins may be in the
+        group. Not under another name, which no group lets in: these are of a history that was left."""
+        is_same = past.name == self.name or not (past.name or self.parent)  # the Secret's name, and no other since
+        return replace(self, joining={**self.joining, **past.joining} if is_same else self.joining)
+
     def restored(self, before: Note) -> Note:
         """This note as that of a history that a restore in place begins or brings back."""
         return replace(self, restores=str(_number(before.restores) + 1)).counting(before.count() + 1)

@@ -200,10 +200,9 @@ def _name_group(session: Session, name: str, swap: Swap) -> Swap:
     acknowledged writes; of a Lease from the past, its copy does. One compare-and-swap writes both, then the copy
     follows. A Conflict leaves the step open."""
     lease = leases.get(session.client, name)
-    note, now = group.note_of(timeline_notes.newest(session.client, name)), swap.new
-    is_named = note.name == now.group  # an earlier run has computed the way back, and its Lease is gone
-    left = swap.old if note.garbled or is_named else _as_noted(swap.old, note)
-    changed, parent = replace(swap, old=left), note.parent if is_named else note.name or left.group
+    note = group.note_of(timeline_notes.newest(session.client, name))
+    left = swap.old if note.garbled else _as_noted(swap.old, note)
+    now, changed, parent = swap.new, replace(swap, old=left), note.name or left.group
     wanted = group.Note(now.group, parent, members=now.members, outcasts=now.outcasts)
     wanted = replace(wanted, shared=now.shared, elsewhere=now.elsewhere).restored(note)
     change = {names.ANNOTATION_GROUP: group.dump(wanted), names.ANNOTATION_RESTORING: timeline.dump(changed)}
@@ -256,7 +255,7 @@ def _see(session: Session, name: str, swap: Swap) -> planning.Seen:
     filled = not swap.backup or restore.is_filled(session, first)
     astray = [pod["metadata"]["name"] for pod in claims.astray(seen.pods.values(), name, swap.new.claims)]
     going = [pod for pod, found in seen.pods.items() if planning.is_going(found, seen.stateful_set)]
-    group_name = observe.group_name(session.client, name)
+    group_name = timeline_notes.group_name(session.client, name)
     return planning.Seen(seen.stateful_set, list(seen.pods), group_name, filled, astray, going)
 
 

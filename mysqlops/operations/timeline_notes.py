@@ -13,15 +13,16 @@ from contextlib import suppress
 from mysqlops.core import group, names, timeline
 from mysqlops.errors import Forbidden, NotFound
 from mysqlops.kube.client import Client
-from mysqlops.operations import leases, observe, orders, vault
+from mysqlops.operations import leases, observe, vault
 from mysqlops.operations.session import Session
 from mysqlops.planning import status
 
 
 def read(session: Session, name: str) -> dict[str, str]:
-    """The annotations of the group's Lease; raises NotFound with a hint if the cluster does not exist."""
+    """The newest annotations of the group's Lease; raises NotFound with a hint if the cluster does not exist."""
     try:
-        return orders.read(session.client, name)
+        leases.get(session.client, name)
+        return newest(session.client, name)
     except NotFound:
         observe.must_run(session.client, name)
         raise
@@ -58,3 +59,8 @@ def newest(client: Client, name: str) -> dict[str, str]:
     lines = timeline.copied(copy)
     kept = {key: text for key, text in found.items() if key not in lines}
     return kept | {key: text for key, text in (copy | lines).items() if text is not None}
+
+
+def group_name(client: Client, name: str) -> str:
+    """As observe.group_name, whatever a Lease from the past says."""
+    return group.note_of(newest(client, name)).name or observe.group_name(client, name)

@@ -155,7 +155,7 @@ def noted(
         return None
     before = record.note
     if _is_past(own, record, known):
-        before = replace(known, joining={**known.joining, **before.joining})
+        before = known.corrected(before)
     inside = {member.pod: member.server_uuid for member in server.members}
     members = inside if _has_executed_all(server) else {**before.members, **inside}
     wanted = replace(

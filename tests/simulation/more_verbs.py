@@ -23,6 +23,7 @@ from mysqlops.operations import (
     rollout,
     schedule,
     storage,
+    timeline_notes,
     tls,
     unproven,
 )
@@ -153,7 +154,8 @@ def _notes(verbs: Verbs) -> dict[str, str]:
 
 def _restore_in_place(verbs: Verbs, session: Session, command: Command) -> None:
     """The newest backup, or the one whose restore an earlier run has begun, as the refusal says."""
-    name, jobs, begun = verbs.world.name, verbs.world.jobs, timeline.swap_of(_notes(verbs))
+    name, jobs = verbs.world.name, verbs.world.jobs
+    begun = timeline.swap_of(timeline_notes.newest(session.client, name))
     chosen = jobs.backups[begun.backup][0] if begun and begun.backup else jobs.newest()
     with verbs.changing(session, command):
         if chosen is None:

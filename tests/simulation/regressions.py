@@ -435,4 +435,11 @@ CASES = (
             Event(149.0, "power-cut", 1, 10.0),
         ),
     ),
+    Case(
+        "joining-what-was-left",  # the record that was set right expected who had noted that it joins the data before
+        "in-place-lease",
+        101,
+        "not writable",
+        (Event(15.9, "old-lease", 0, 46.0), Event(34.0, "verb", 1, 1.0, "restore-in-place")),
+    ),
 )

@@ -156,7 +156,7 @@ class Run:
         notes, replicas = self._notes(), int(stateful_set["spec"]["replicas"])
         if notes is None and replicas:
             return "deploy", replicas
-        if notes and (restore := _open_restore(notes)):
+        if restore := _open_restore(notes or {}) or self._told_to_restore():
             return restore
         if not replicas or notes is None or ordered.stopped(notes):
             return "start", 0  # as `status` says
@@ -173,6 +173,12 @@ class Run:
         hints = [one.hint for one in self.verbs.commands[-1:]]
         found = re.search(r"mysqlops scale \S+ --replicas ([1-5])", "".join(hints))
         return ("bring-back", int(found[1])) if found else None
+
+    def _told_to_restore(self) -> tuple[str, int] | None:
+        """As the last command says, if a restore is under way of which the Lease knows nothing."""
+        hints = [one.hint for one in self.verbs.commands[-1:]]
+        found = re.search(r"mysqlops restore (--revert|\S+ --in-place)", "".join(hints))
+        return None if found is None else ("revert" if found[1] == "--revert" else "restore-in-place", 0)
 
     def _way_out(self, replicas: int) -> tuple[str, int] | None:
         """After a while without a group the user does something about whatever everybody waits for."""

@@ -323,6 +323,48 @@ _IN_PLACE = (
     Phase(75.0, 160.0, {**_STRIKES_RESTORE, "drain": 2, "delete-lease": 1}, (1, 4)),
     Phase(130.0, 165.0, {"verb:revert": 1, "verb:restore-in-place": 1, "verb:recover": 1, "verb:rebuild": 1}, (0, 1)),
 )
+# The same beside a Lease that is set back or lost, while members leave one after another and the command is killed.
+_IN_PLACE_LEASE = (
+    Phase(
+        14.0,
+        31.0,
+        {"drain@others": 4, "kill-mysqld@others": 2, "verb:switchover": 2, "lose-node@others": 1, "old-lease": 2},
+        (2, 4),
+        (8.0, 40.0),
+    ),
+    Phase(31.5, 36.0, {"verb:restore-in-place": 1}),
+    Phase(
+        33.0,
+        36.0,
+        {
+            **{"trap-cli:kill PATCH Lease mysql-group": 3, "trap-cli:kill PATCH Secret": 2, "trap-cli:kill DELETE": 2},
+            **{"trap-cli:kill APPLY": 1, "trap-cli:stop": 1, "old-lease": 3},
+        },
+        (1, 2),
+        (5.0, 30.0),
+    ),
+    Phase(
+        45.0,
+        80.0,
+        {
+            **{"old-lease": 2, "delete-lease": 1, "kill-agent": 1, "power-cut": 2, "drain@others": 2},
+            **{"verb:start": 2, "verb:deploy": 1, "verb:restore-in-place": 2, "verb:revert": 3},
+        },
+        (1, 4),
+        (5.0, 40.0),
+    ),
+    Phase(
+        80.0,
+        130.0,
+        {
+            **{"verb:revert": 4, "verb:restore-in-place": 1, "verb:delete-and-deploy": 1, "old-lease": 1},
+            **{"power-cut": 2, "drain@others": 2, "kill-mysqld": 2, "cut-agent-off": 1},
+            **{"trap-cli:kill PATCH Lease mysql-group": 2},
+        },
+        (2, 4),
+        (5.0, 40.0),
+    ),
+)
 # Who is cut off from whom, one connection at a time: agents from the API server or from each other, users, servers.
 _LINKS = {
     **{"cut-agent-off": 3, "cut-heartbeats": 5, "cut-cli": 3, "partition": 3, "api-away": 1, "stale-cache": 2},
@@ -359,6 +401,7 @@ ALL = {
         Scenario("old-lease", {}, until=150.0, phases=_OLD_LEASE),
         Scenario("old-order", {}, until=170.0, phases=_OLD_ORDER),
         Scenario("in-place", {}, until=190.0, phases=_IN_PLACE),
+        Scenario("in-place-lease", {}, until=190.0, phases=_IN_PLACE_LEASE),
         Scenario("links", _LINKS, {"switchover": 3, "rebuild": 2, "restart": 1, "scale": 1, "recover": 1}),
         Scenario("applier", {**_OUTAGES, "break-applier": 9}, {"rebuild": 3, "switchover": 1}),
         Scenario("all", {**_KINDS, **_USER, "trap-cli": 5}, _VERBS, (4, 18), 170.0),

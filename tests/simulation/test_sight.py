@@ -105,6 +105,15 @@ def _unnumbered(patch: Patch) -> None:
     patch.setattr(group.Note, "restored", lambda self, before: replace(restored(self, before), restores=""))
 
 
+def _joins_anything(patch: Patch) -> None:
+    """Whoever a Lease from the past has as joining is expected, whatever it was joining."""
+
+    def corrected(self: group.Note, past: group.Note) -> group.Note:
+        return replace(self, joining={**self.joining, **past.joining})
+
+    patch.setattr(group.Note, "corrected", corrected)
+
+
 BROKEN: dict[str, Callable[[Patch], None]] = {
     "S1": _s1,
     "S2": _s2,
@@ -115,6 +124,7 @@ BROKEN: dict[str, Callable[[Patch], None]] = {
     "U3": _u3,
     "restored-without-a-copy": _no_copy,
     "way-back-and-a-lease-from-before": _unnumbered,
+    "joining-what-was-left": _joins_anything,
 }
 # Of the two cases of S7, the lock's other halves still hold this one back.
 _HELD_BACK = {("S7", 0)}

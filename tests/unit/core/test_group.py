@@ -557,12 +557,12 @@ def test_another_group_that_was_formed_since_counts_more() -> None:
 
 
 def test_what_a_lease_from_the_past_has_forgotten_is_written_again() -> None:
-    """Also under which name the history goes on, who was given up, and who noted on the old Lease that it joins."""
+    """Also under which name the history goes on, and who was given up."""
     known = replace(LATER, name="new", parent="old", outcasts={"mysql-3": "u3"}, joining={"mysql-4": "u4"})
     past = replace(PAST, name="old", joins="7", joining={"mysql-5": "u5"}, outcasts={"mysql-6": "u6"})
     own = replace(online("8", 0, 1, 2, primary=0, me=0), group_name="new")
     corrected = standing.noted("mysql-0", own, record(past, read_at=20.0), 1.0, known)
-    assert corrected == replace(known, acquired="10:00", joining={"mysql-4": "u4", "mysql-5": "u5"})
+    assert corrected == replace(known, acquired="10:00", joining={"mysql-4": "u4"})
     early = record(replace(LATER, joins="7"), acquired="11:00", read_at=11.0)
     assert _remembers().look(own, 11.5, early).known == LATER, "of the same group, and from its past"
     assert standing.noted("mysql-0", own, early, 1.0, LATER) == replace(LATER, name="new")
@@ -668,3 +668,20 @@ def test_a_restore_goes_on_counting_whatever_the_lease_says() -> None:
     assert (restored.count(), restored.restores) == (9, "1")
     assert group.note_of({names.ANNOTATION_GROUP: group.dump(restored)}) == restored
     assert group.Note("a", "b").restored(restored) == group.Note("a", "b", joins="10", restores="2")
+
+
+@pytest.mark.parametrize(
+    ("name", "parent", "joining"),
+    [("new", "old", {"mysql-3": "u3"}), ("", "", {"mysql-3": "u3"}), ("", "old", {}), ("old", "old", {})],
+)
+def test_who_was_joining_the_history_that_was_left_is_not_expected_in_this_one(
+    name: str, parent: str, joining: dict[str, str]
+) -> None:
+    """After a restore in place its pod has another data directory, and the group would wait for the former one."""
+    past = group.Note(name, joins="7", joining={"mysql-3": "u3"})
+    known = replace(LATER, name="new", parent=parent, joins="9")
+    assert known.corrected(past).joining == joining
+    own = replace(online("8", 0, 1, 2, primary=0, me=0), group_name="new")
+    noted = standing.noted("mysql-0", own, record(past, read_at=20.0), 1.0, known)
+    assert noted is not None
+    assert noted.joining == joining

@@ -223,9 +223,8 @@ def test_the_way_back_expects_who_was_in_the_group_although_the_lease_is_from_th
     assert (changed.old.members, changed.old.outcasts) == (_members(2), _members(0))
     assert group.note_of(cluster.notes()).count() == 10
     cluster.store.objects["Lease", names.group_lease(NAME)]["metadata"]["annotations"] = before
-    again = in_place._name_group(session, NAME, changed)
-    assert again == changed, "and what an earlier run has computed stays"
-    assert (group.note_of(cluster.notes()).parent, group.note_of(_copy(cluster)).name) == (GROUP, RESTORED)
+    assert in_place._see(session, NAME, changed).group == RESTORED, "and what an earlier run has named stays so"
+    assert timeline.swap_of(timeline_notes.read(session, NAME)) == changed, "and is continued"
 
 
 def test_which_claims_are_in_use_is_copied_and_what_is_over_is_not() -> None:
