@@ -18,7 +18,16 @@ from mysqlops.agent import api
 from mysqlops.core.typed import Json
 from mysqlops.kube import client
 from tests.cluster.conftest import AGENT_IMAGE, KUBECONFIG, Namespace, eventually
-from tests.simulation import api_cases, apply_cases, job_cases, pod_cases, stateful_set_cases, watch_cases
+from tests.simulation import (
+    api_cases,
+    apply_cases,
+    job_cases,
+    kubelet_cases,
+    manifests,
+    pod_cases,
+    stateful_set_cases,
+    watch_cases,
+)
 from tests.simulation.backend import Backend
 
 _SECONDS = 90
@@ -144,6 +153,44 @@ def backend(namespace: Namespace, account: Path, monkeypatch: pytest.MonkeyPatch
 )
 def test_contract(case: Callable[[Backend], None], backend: Real) -> None:
     case(backend)
+
+
+class RealKubelet:
+    """Implements kubelet_cases.Kubelet: a pod beside whose container another one lives on."""
+
+    def __init__(self, api: Real, name: str) -> None:
+        self._api, self._name = api, name
+        self._found: list[str] = []
+
+    def starts(self, count: int, seconds: float) -> list[float]:
+        spec = manifests.pod_spec(self._api.image)
+        script = f"date +%s >>/mem/starts; cp /mem/starts /dev/termination-log; sleep {seconds:.0f}; exit 1"
+        mount = {"name": "memory", "mountPath": "/mem"}
+        dies = {**spec["containers"][0], "name": "dies", "command": ["sh", "-c", script], "volumeMounts": [mount]}
+        spec |= {"containers": [dies, spec["containers"][0]]}
+        spec |= {"volumes": [{"name": "memory", "emptyDir": {"medium": "Memory"}}]}
+        pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": self._name}, "spec": spec}
+        self._api.create("Pod", pod)
+        eventually(lambda: self._look() >= count, f"{count} starts", _SECONDS + count * seconds)
+        self._api.delete("Pod", self._name)
+        return [float(line) for line in self._found[:count]]
+
+    def remembered(self) -> int:
+        return len(self._found)
+
+    def _look(self) -> int:
+        """How many of its runs have ended; what the last of them found in memory is its message."""
+        statuses = self._api.get("Pod", self._name)["status"].get("containerStatuses") or []
+        dies: Json = next((one for one in statuses if one["name"] == "dies"), {})
+        ended = dies.get("state", {}).get("terminated")
+        last = ended or dies.get("lastState", {}).get("terminated") or {}
+        self._found = str(last.get("message", "")).split()
+        return int(dies.get("restartCount", 0)) + bool(ended or dies.get("state", {}).get("waiting"))
+
+
+@pytest.mark.parametrize("case", kubelet_cases.CASES, ids=lambda case: case.__name__)
+def test_kubelet(case: Callable[[kubelet_cases.Kubelet], None], backend: Real) -> None:
+    case(RealKubelet(backend, case.__name__.replace("_", "-")[:40].strip("-")))
 
 
 def test_a_list_of_metadata_may_be_empty(namespace: Namespace) -> None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tests.simulation.world import World
 
 UP, DOWN, FROZEN = "up", "down", "frozen"
-_BACKOFF = (0.5, 5.0, 10.0, 20.0)
+_FIRST_PAUSE, _LONGEST_PAUSE = 10.0, 300.0  # before a container starts again
 _REFUSED = "[ERROR] [MY-014061] [InnoDB] Invalid MySQL server downgrade: Cannot downgrade"
 _LEAVE_SECONDS = 30.0
 
@@ -34,6 +34,20 @@ class Node:
     state: str = UP
     skew: float = 0.0  # of its clock, in seconds
     is_cordoned: bool = False
+
+
+class Backoff:
+    """When kubelet starts a container again that has ended: at once, and then after pauses that double, however long it
+    ran between; all is forgotten after ten minutes. Contract: kubelet_cases.py."""
+
+    def __init__(self) -> None:
+        self._pause, self._at = 0.0, float("-inf")
+
+    def ended(self, now: float) -> float:
+        pause = self._pause if now - self._at <= 2 * _LONGEST_PAUSE else 0.0
+        self._pause = min(2 * pause or _FIRST_PAUSE, _LONGEST_PAUSE)
+        self._at = now + pause
+        return self._at
 
 
 class Containers:
@@ -55,6 +69,8 @@ class Containers:
         self.due = world.now() + world.random.uniform(0.5, 2.5)
         self.mysqld_restarts = self.agent_restarts = 0
         self.mysqld_due = self.agent_due = 0.0
+        self._runs: set[str] = set()  # of its two containers: started, and not yet seen to have ended
+        self._backoffs = {name: Backoff() for name in (names.CONTAINER_MYSQLD, names.CONTAINER_AGENT)}
         self.terminating_since: float | None = None
         self.has_left = self.refuses = False
         self.handing_over: Process | None = None
@@ -136,26 +152,41 @@ class Containers:
         now = self.world.now()
         if now >= self.config_due:
             self._read_config()
-        if not self.server.is_up and now >= self.mysqld_due:
-            version = self.world.version_of(self.image)
-            if version == "" or version < self.volume.version or self.volume.is_broken:
-                self.refuses = "" < version < self.volume.version
-                self.mysqld_restarts += 1
-                self.mysqld_due = now + _BACKOFF[min(self.mysqld_restarts, 3)] / 2
-            else:
-                self.server.boot(version)
-                self.mysqld_due = now + _BACKOFF[min(self.mysqld_restarts, 3)]
-                self.mysqld_restarts += 1
+        if not self.server.is_up:
+            self.mysqld_due = max(self.mysqld_due, self._allowed(names.CONTAINER_MYSQLD))
+            if now >= self.mysqld_due:
+                self._start_mysqld()
         if self.program is not None and self.program.is_stuck() and self.agent is not None and self.agent.is_alive:
             self.world.say(f"the liveness probe kills the agent of {self.name}")
             self.kill_agent()
-        if (self.agent is None or not self.agent.is_alive) and now >= self.agent_due:
-            self.agent_due = now + _BACKOFF[min(self.agent_restarts, 3)]
-            self.agent_restarts += 1
-            self.kill_agent()
-            self.program = agents.Agent(self.world, self)
-            self.agent = self.program.process
+        if self.agent is None or not self.agent.is_alive:
+            self.agent_due = max(self.agent_due, self._allowed(names.CONTAINER_AGENT))
+            if now >= self.agent_due:
+                self._start_agent()
         self.is_ready = bool(self.agent and self.agent.is_alive and self.program and self.program.is_ready())
+
+    def _allowed(self, container: str) -> float:
+        """When it may start, if it has just ended."""
+        if container not in self._runs:
+            return 0.0
+        self._runs.remove(container)
+        return self._backoffs[container].ended(self.world.now())
+
+    def _start_mysqld(self) -> None:
+        self._runs.add(names.CONTAINER_MYSQLD)
+        self.mysqld_restarts += 1
+        version = self.world.version_of(self.image)
+        if version == "" or version < self.volume.version or self.volume.is_broken:
+            self.refuses = "" < version < self.volume.version
+        else:
+            self.server.boot(version)
+
+    def _start_agent(self) -> None:
+        self.agent_restarts += 1
+        self.kill_agent()
+        self._runs.add(names.CONTAINER_AGENT)
+        self.program = agents.Agent(self.world, self)
+        self.agent = self.program.process
 
     def terminate(self) -> None:
         """SIGTERM to the agent; pre-stop.sh holds mysqld back until the agent has left, or for 30 s."""
@@ -195,6 +226,8 @@ class Containers:
     def reboot(self) -> None:
         """Its node is back: kubelet starts all over, with the same emptyDir, less what was in memory."""
         self.standing = None
+        self._runs.clear()
+        self._backoffs = {name: Backoff() for name in self._backoffs}
         self.phase, self.due = "init", self.world.now() + self.world.random.uniform(1.0, 8.0)
 
     def _tell(self) -> None:

@@ -158,6 +158,31 @@ def parallel_pods_go_at_once(api: Backend) -> None:
     assert list(pods_of(api, "parallel")) == ["parallel-0"]
 
 
+def a_claim_waits_for_its_first_pod(api: Backend) -> None:
+    """volumeBindingMode WaitForFirstConsumer."""
+    api.create("PersistentVolumeClaim", manifests.claim("waits-for-pod"))
+    api.let_pass()
+    found = api.get("PersistentVolumeClaim", "waits-for-pod")
+    assert (found["status"]["phase"], found["spec"].get("volumeName")) == ("Pending", None)
+    api.create("Pod", manifests.pod_with_claim("first", api.image, "waits-for-pod"))
+    api.until(lambda: objects.is_ready(api.get("Pod", "first")), "the pod runs")
+    found = api.get("PersistentVolumeClaim", "waits-for-pod")
+    assert (found["status"]["phase"], bool(found["spec"]["volumeName"])) == ("Bound", True)
+    api.delete("Pod", "first")
+    api.until(lambda: find(api, "Pod", "first") is None, "the pod goes")
+    assert api.get("PersistentVolumeClaim", "waits-for-pod")["spec"] == found["spec"]
+
+
+def a_pod_whose_claim_is_missing_waits_for_it(api: Backend) -> None:
+    api.create("Pod", manifests.pod_with_claim("early", api.image, "comes-late"))
+    api.let_pass()
+    pod = api.get("Pod", "early")
+    assert (pod["status"]["phase"], pod["spec"].get("nodeName")) == ("Pending", None)
+    api.create("PersistentVolumeClaim", manifests.claim("comes-late"))
+    api.until(lambda: objects.is_ready(api.get("Pod", "early")), "the pod runs")
+    api.delete("Pod", "early")
+
+
 def a_claim_stays_while_a_pod_uses_it(api: Backend) -> None:
     claim = api.create("PersistentVolumeClaim", manifests.claim("used"))
     api.create("Pod", manifests.pod_with_claim("uses", api.image, "used"))
@@ -288,6 +313,8 @@ CASES = [
     on_delete_keeps_old_pods,
     ordered_pods_go_from_the_top,
     parallel_pods_go_at_once,
+    a_claim_waits_for_its_first_pod,
+    a_pod_whose_claim_is_missing_waits_for_it,
     a_claim_stays_while_a_pod_uses_it,
     a_bound_claim_grows_if_its_class_does,
     a_pods_spec_cannot_change,
