@@ -75,6 +75,7 @@ def add_to(commands: Any) -> None:
     command.set_defaults(action=tls_presented)
     command = commands.add_parser("rotate-users")
     command.add_argument("stage", choices=list(rotation.STEPS))
+    command.add_argument("since", nargs="?", default="", help="the rotation that is meant, as the Lease notes it")
     command.set_defaults(action=rotate_users)
     _add_switchover(commands)
 
@@ -197,7 +198,7 @@ def rotate_users(options: argparse.Namespace) -> None:
     me = settings.read()
     own = pod.Pod(me)
     _check_primary(me, member.Member(own).observe())
-    made = rotation.Rotation(api.Api(me.namespace, settings.SERVICE_ACCOUNT), own)
+    made = rotation.Rotation(api.Api(me.namespace, settings.SERVICE_ACCOUNT), own, options.since)
     print(json.dumps(made.step(options.stage, _CLOCK)))
 
 

@@ -17,7 +17,7 @@ from mysqlops.agent.tls_check import CA, CERTIFICATE
 from mysqlops.core import error_record, names
 from mysqlops.kube import exec as kube_exec
 from mysqlops.mysql import variables
-from tests.simulation import certificates
+from tests.simulation import certificates, passwords
 from tests.simulation.agents import OwnPod
 from tests.simulation.clients import AgentApi
 from tests.simulation.kubelet import Containers
@@ -34,12 +34,14 @@ class Programs:
 
     def __init__(self, world: World) -> None:
         self._world = world
+        self.ran: list[Sequence[str]] = []  # whole command lines
 
     def run_in(self, pod: str, container: str, command: Sequence[str], timeout: float) -> kube_exec.Output:
         """Run to the end; it goes on if the caller dies."""
         containers = self._world.kubelet.of(pod)
         if containers is None or containers.agent is None or not containers.agent.is_alive:
             raise errors.PodExecFailed(f"exec in {pod}/{container}: the container does not run")
+        self.ran.append(command)
         found: list[kube_exec.Output] = []
         process = Process(
             self._world.scheduler,
@@ -84,6 +86,13 @@ class Programs:
                     return variables.set_all(found, json.loads(words[1]))
             case "rotate-tls":
                 return self._rotate_tls(containers, words[1])
+            case "rotate-users":
+                own, clock = (
+                    OwnPod(self._me(containers), self._world, containers),
+                    self._world.clock_of(containers.node),
+                )
+                api = AgentApi(self._world.api, self._world.before_call, self._world.after_call)
+                return passwords.step(api, own, server, words[1:], clock)
             case "tls-presented":
                 return self._presented(containers, words[1:])
             case "backup-open":

@@ -19,7 +19,7 @@ class Replica:
     def __init__(self, server: Mysqld, around: Around) -> None:
         self._server, self._around = server, around
         self.receives = self.applies = False
-        self.trouble = ""
+        self.trouble = self.login = ""
         self._turns = 0
 
     def runs(self) -> bool:
@@ -78,6 +78,9 @@ class Replica:
         source = self._around.server(channel.host.partition(".")[0])
         if source is None or not self._around.reaches(self._server, source):
             self.receives, self.trouble = False, "2003"
+            return
+        if not self._around.takes_login(source, self.login):
+            self.receives, self.trouble = False, "1045"
             return
         own = self._server.volume
         missing = [gtid for gtid in source.volume.executed if gtid not in own.executed and gtid not in channel.relay]

@@ -34,6 +34,7 @@ _STRIKES = ("kill", "kill-during", "stop", "lose")
 _TARGETS = {
     "trap-agent": ("", "START", "SET", "STOP", "PUT Lease"),
     "trap-cli": ("", "DELETE", "PATCH Lease", "EXEC", "PATCH", "APPLY"),
+    "trap-exec": ("", "PATCH", "ALTER", "PATCH Secret mysql-internal"),
 }
 
 
@@ -91,6 +92,7 @@ class Scenario:
     until: float = 140.0
     since: float = 20.0
     phases: tuple[Phase, ...] = ()
+    has_passwords: bool = False
 
     def draw(self, seed: int) -> list[Event]:
         chance = random.Random(f"{self.name}/{seed}")  # noqa: S311 (a seed is one world)
@@ -176,6 +178,11 @@ _CERTIFICATES = {
     "restart": 1,
     "rebuild": 1,
 }
+_PASSWORDS = {
+    **{"trap-cli": 6, "trap-exec": 9, "trap-agent": 2, "kill-mysqld": 3, "kill-agent": 2, "stop-agent": 2},
+    **{"lose-node": 2, "freeze-node": 3, "partition": 1, "cut-agent-off": 1, "delete-pod": 1, "power-cut": 1},
+}
+_ROTATIONS = {"rotate-users": 7, "finish-users": 6, "restart": 2, "switchover": 2, "rebuild": 1, "scale": 1}
 _FILE = {
     "apply": 6,
     "config-set": 1,
@@ -264,6 +271,16 @@ _RESTORE_KILLED = (
     Phase(55.0, 85.0, {**_FALLS_ALONE, "power-cut@focus": 2}, (1, 3)),
     Phase(75.0, 115.0, {"verb:restore-member@focus": 3, "verb:rebuild@focus": 2, "verb:recover": 1}, (1, 3)),
 )
+_STOPS_LATE = {f"trap-exec:stop {one}".rstrip(): 1 for one in ("", "ALTER", "PATCH Secret")}
+# A program of a rotation that is paused until its command was given up and run again, and the next rotation is open.
+_ROTATED_LATE = (
+    Phase(18.0, 22.0, {"verb:rotate-users": 1}),
+    Phase(30.0, 34.0, {"verb:restart": 3, "verb:finish-users": 1}),
+    Phase(80.0, 86.0, _STOPS_LATE, figures=(70.0, 130.0)),
+    Phase(86.0, 90.0, {"verb:finish-users": 4, "verb:rotate-users": 1}),
+    Phase(150.0, 158.0, {"verb:finish-users": 4, "verb:rotate-users": 1}),
+    Phase(160.0, 200.0, {"verb:rotate-users": 5, "verb:finish-users": 1, "verb:switchover": 1}, (1, 4)),
+)
 # The Lease of the group as it was up to a minute and a half ago, after whatever has happened since.
 _OLD_LEASE = (
     Phase(12.0, 50.0, {"old-lease": 1}, (1, 2), figures=(5.0, 90.0)),
@@ -337,6 +354,8 @@ ALL = {
         Scenario("restored", {**_OUTAGES, "trap-cli": 6}, {"restore-member": 5, "rebuild": 2, "switchover": 1}),
         Scenario("restore-killed", {}, phases=_RESTORE_KILLED),
         Scenario("file", {**_STRIKES_USERS, "replicas": 1}, _FILE),
+        Scenario("passwords", _PASSWORDS, _ROTATIONS, (5, 14), 170.0, has_passwords=True),
+        Scenario("rotated-late", {}, until=250.0, phases=_ROTATED_LATE, has_passwords=True),
         Scenario("old-lease", {}, until=150.0, phases=_OLD_LEASE),
         Scenario("old-order", {}, until=170.0, phases=_OLD_ORDER),
         Scenario("links", _LINKS, {"switchover": 3, "rebuild": 2, "restart": 1, "scale": 1, "recover": 1}),
