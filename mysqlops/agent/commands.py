@@ -69,6 +69,7 @@ def add_to(commands: Any) -> None:
     commands.add_parser("plugins").set_defaults(action=plugins)
     command = commands.add_parser("rotate-tls")
     command.add_argument("stage", choices=["look", "certificate", "ca", "drop"])
+    command.add_argument("of", nargs="?", default="", help="the fingerprint of what the Secret must still hold")
     command.set_defaults(action=rotate_tls)
     command = commands.add_parser("tls-presented")
     command.add_argument("hosts", nargs="+")
@@ -181,7 +182,7 @@ def rotate_tls(options: argparse.Namespace) -> None:
     """Put a new certificate or CA into the Secret, which every member then loads; or only look at what it holds."""
     me = settings.read()
     made = certificates.Certificates(api.Api(me.namespace, settings.SERVICE_ACCOUNT), me)
-    again = made.changes_trust() if options.stage == "look" else made.rotate(options.stage)
+    again = made.changes_trust() if options.stage == "look" else made.rotate(options.stage, options.of)
     print(json.dumps({"fingerprint": made.fingerprint(), "hostnames": made.hostnames(), "again": again}))
 
 

@@ -57,6 +57,10 @@ class Programs:
         return found[0]
 
     def _run(self, containers: Containers, words: list[str]) -> kube_exec.Output:
+        process = self._world.scheduler.running().process
+        self._world.traps.reached(process, f"EXEC {' '.join(words)}")
+        if process.is_stopped:  # before it has read anything
+            self._world.scheduler.pause(0.0)
         try:
             return kube_exec.Output(json.dumps(self._answer(containers, words)), "", 0)
         except errors.MysqlopsError as error:
@@ -85,7 +89,7 @@ class Programs:
                 with server.connect() as found:
                     return variables.set_all(found, json.loads(words[1]))
             case "rotate-tls":
-                return self._rotate_tls(containers, words[1])
+                return self._rotate_tls(containers, words[1], *words[2:])
             case "rotate-users":
                 own, clock = (
                     OwnPod(self._me(containers), self._world, containers),
@@ -108,10 +112,10 @@ class Programs:
     def _me(self, containers: Containers) -> settings.Settings:
         return settings.Settings(self._world.name, self._world.namespace, containers.name, containers.uid)
 
-    def _rotate_tls(self, containers: Containers, stage: str) -> Any:
+    def _rotate_tls(self, containers: Containers, stage: str, of: str = "") -> Any:
         api = AgentApi(self._world.api, self._world.before_call, self._world.after_call)
         made = certificates.Certificates(api, self._me(containers), containers.tls)
-        again = made.changes_trust() if stage == "look" else made.rotate(stage)
+        again = made.changes_trust() if stage == "look" else made.rotate(stage, of)
         return {"fingerprint": made.fingerprint(), "hostnames": made.hostnames(), "again": again}
 
     def _presented(self, containers: Containers, hosts: Sequence[str]) -> Any:

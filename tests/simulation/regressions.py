@@ -415,4 +415,32 @@ CASES = (
             Event(100.0, "verb", 0, 5.0, "restart"),
         ),
     ),
+    Case(
+        "late-step-of-tls-rotate",
+        "rotated-late",
+        1,
+        "distrust",
+        (
+            Event(20.0, "verb", 0, 5.0, "new-ca"),
+            Event(59.0, "trap-exec", 0, 86.0, "stop EXEC rotate-tls certificate"),
+            Event(60.0, "verb", 0, 5.0, "drop-old-ca"),
+            Event(130.0, "verb", 0, 5.0, "drop-old-ca"),
+            Event(155.0, "verb", 0, 5.0, "new-ca"),
+            Event(168.0, "verb", 0, 5.0, "drop-old-ca"),
+        ),
+    ),
+    Case(
+        "late-step-of-tls-rotate",
+        "rotated-late",
+        1,
+        "distrust",
+        (
+            Event(20.0, "verb", 0, 5.0, "new-ca"),
+            Event(59.0, "trap-exec", 0, 106.0, "stop EXEC rotate-tls drop"),
+            Event(60.0, "verb", 0, 5.0, "drop-old-ca"),
+            Event(130.0, "verb", 0, 5.0, "drop-old-ca"),
+            Event(155.0, "verb", 0, 5.0, "new-ca"),
+            Event(168.0, "verb", 0, 5.0, "drop-old-ca"),
+        ),
+    ),
 )
