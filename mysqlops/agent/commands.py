@@ -18,6 +18,7 @@ from mysqlops.agent import (
     cluster_api,
     credentials,
     handover,
+    live_settings,
     member,
     pod,
     presented,
@@ -61,6 +62,7 @@ def add_to(commands: Any) -> None:
     command.set_defaults(action=setting_kinds)
     command = commands.add_parser("set-settings")
     command.add_argument("values", type=json.loads, help="JSON: variable -> value, null for the server's default")
+    command.add_argument("run", nargs="?", default="", help="of the command that sets them, as the Lease notes it")
     command.set_defaults(action=set_settings)
     command = commands.add_parser("kill")
     command.add_argument("session", type=int)
@@ -162,8 +164,10 @@ def setting_kinds(options: argparse.Namespace) -> None:
 
 def set_settings(options: argparse.Namespace) -> None:
     """Set variables live; print those that the server refuses, with its reason, in which case none is changed."""
-    with member.Member(pod.Pod(settings.read())).connect() as server:
-        print(json.dumps(variables.set_all(server, options.values)))
+    me = settings.read()
+    client = api.Api(me.namespace, settings.SERVICE_ACCOUNT)
+    with member.Member(pod.Pod(me)).connect() as server:
+        print(json.dumps(live_settings.put(client, me.cluster, server, options.values, options.run)))
 
 
 def kill(options: argparse.Namespace) -> None:

@@ -11,7 +11,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from mysqlops import errors
-from mysqlops.agent import cluster_api, handover, member, settings
+from mysqlops.agent import cluster_api, handover, live_settings, member, settings
 from mysqlops.agent.api import decoded
 from mysqlops.agent.tls_check import CA, CERTIFICATE
 from mysqlops.core import error_record, names
@@ -86,8 +86,9 @@ class Programs:
                 with server.connect() as found:
                     return variables.get(found, words[1:])
             case "set-settings":
+                api = AgentApi(self._world.api, self._world.before_call, self._world.after_call)
                 with server.connect() as found:
-                    return variables.set_all(found, json.loads(words[1]))
+                    return live_settings.put(api, self._world.name, found, json.loads(words[1]), *words[2:])
             case "rotate-tls":
                 return self._rotate_tls(containers, words[1], *words[2:])
             case "rotate-users":

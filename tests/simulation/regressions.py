@@ -443,4 +443,26 @@ CASES = (
             Event(168.0, "verb", 0, 5.0, "drop-old-ca"),
         ),
     ),
+    Case(
+        "late-set-settings",
+        "rotated-late",
+        1,
+        "settings differ",
+        (
+            Event(29.0, "trap-exec", 0, 100.0, "stop EXEC set-settings"),
+            Event(30.0, "verb", 0, 5.0, "config-set"),
+            Event(100.0, "verb", 2, 5.0, "config-set"),
+        ),
+    ),
+    Case(
+        "late-set-settings",
+        "rotated-late",
+        1,
+        "settings differ",
+        (
+            Event(29.0, "trap-exec", 0, 100.0, "stop EXEC set-settings"),
+            Event(30.0, "verb", 0, 5.0, "config-set"),
+            Event(100.0, "verb", 2, 5.0, "config-settle"),
+        ),
+    ),
 )
