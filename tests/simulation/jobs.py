@@ -6,10 +6,9 @@ A Job's work appears all at once, when it ends; a Job that is deleted before lea
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from mysqlops.core import backup, facts, names
+from mysqlops.core import backup, names
 from mysqlops.core.typed import Json
 from tests.simulation import objects
 from tests.simulation.group import ONLINE
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 _LABEL = "job-name"
 _BACKUP_TIMES = (30.0, 75.0)
 _SECONDS = (3.0, 20.0)
-_CONTENTS: Json = {"tables": {}, "rights": {}, "programs": {}}
 
 
 class Jobs:
@@ -64,7 +62,6 @@ class Jobs:
             checked=backup.CHECKSUM,
             storage_size="10Gi",
             group=str(found.variables["group_replication_group_name"]),
-            snapshot=f"snapshot{len(self.backups)}",
         )
         self.backups[made.id] = made, copy
 
@@ -89,7 +86,6 @@ class Jobs:
             "kind": "Job",
             "name": job["metadata"]["name"],
             "uid": job["metadata"]["uid"],
-            "controller": True,
         }
         labels = {**job["spec"]["template"]["metadata"]["labels"], _LABEL: job["metadata"]["name"]}
         name = f"{job['metadata']['name']}-{job['metadata']['uid'][:5]}"
@@ -97,19 +93,9 @@ class Jobs:
         spec = job["spec"]["template"]["spec"]
         self._world.api.create("Pod", {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": spec})
 
-    def printed(self, pod: Json, container: str) -> str:
-        """What was recorded with a backup, where a command asks for that."""
-        text = json.dumps(pod["spec"])
-        found = next((made for made, _ in self.backups.values() if f'"{made.snapshot}"' in text), None)
-        if container != "run" or found is None:
-            return ""
-        return json.dumps({"format": facts.FORMAT, "backup": asdict(found), "contents": _CONTENTS, "spec": {}})
-
     def _fill(self, job: Json) -> bool:
         """False while its claim is not there, or on a node that is down."""
         world, text = self._world, json.dumps(job["spec"])
-        if any(one["name"] == "run" for one in job["spec"]["template"]["spec"]["containers"]):
-            return True
         copy = next(copy for one, (_, copy) in self.backups.items() if one in text)
         version = next(made.server_version for one, (made, _) in self.backups.items() if one in text)
         claims = [world.find("PersistentVolumeClaim", one) for one in objects.claims_of(job["spec"]["template"])]

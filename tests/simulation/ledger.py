@@ -39,7 +39,6 @@ class Ledger:
         self.last_at, self.last_on = -1.0, ""
         self._proven: dict[Seat, int] = {}  # leader -> how many writes it was seen to hold
         self._equal: set[Seat] = set()
-        self.timelines: dict[str, set[int]] = {}  # a restored group's name -> what it began with
         self.by_hand: set[str] = set()  # UIDs of claims whose data a user destroyed
 
     # --- clients
@@ -111,7 +110,7 @@ class Ledger:
         """Whoever leads holds all that was ever acknowledged."""
         self._proven[seat] = len(self.writes)
         volume = seat.server.volume
-        missing = [one for one in self._due(seat) if not volume.holds(one.gtid, one.content)]
+        missing = [one for one in self.writes if not one.is_excused and not volume.holds(one.gtid, one.content)]
         if missing:
             where = sorted({v.claim for v in self._world.existing() if v.holds(missing[-1].gtid, missing[-1].content)})
             self._violated(
@@ -119,15 +118,6 @@ class Ledger:
                 f"{seat.server.pod} leads without {len(missing)} acknowledged writes (…:{missing[-1].gtid[1]}), "
                 f"which {' and '.join(where) or 'nobody'} holds",
             )
-
-    def _due(self, seat: Seat) -> list[Acknowledged]:
-        """What it must hold: all that was acknowledged in its history, which a restore in place begins with a backup,
-        under a name of its own. What is left behind must come back with the history that it belongs to."""
-        began = self.timelines.get(seat.group.name)
-        wanted = [one for one in self.writes if not one.is_excused]
-        if began is not None:
-            return [one for one in wanted if one.gtid[0] == seat.group.name or one.content in began]
-        return [one for one in wanted if one.gtid[0] not in self.timelines] if self.timelines else wanted
 
     def _compare(self, group: Group) -> None:
         """Who is ONLINE in one group has no other content under the same GTID."""
@@ -168,7 +158,7 @@ class Ledger:
                 if seat.state != ONLINE:
                     continue
                 volume = seat.server.volume
-                missing = [one for one in self._due(seat) if not volume.holds(one.gtid, one.content)]
+                missing = [one for one in self.writes if not one.is_excused and not volume.holds(one.gtid, one.content)]
                 if missing:
                     self._violated(
                         "acknowledged write missing",

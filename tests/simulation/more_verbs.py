@@ -27,13 +27,13 @@ from mysqlops.operations import (
     users,
 )
 from mysqlops.operations.session import Session
-from tests.simulation import restore_verbs, server_settings
+from tests.simulation import server_settings
 
 if TYPE_CHECKING:
     from tests.simulation.verbs import Command, Verbs
 
 _LIMITS = rollout.Limits(60.0)
-_TARGET = restore_verbs.TARGET
+_TARGET = target.Target("there", "s3:https://storage.example.com/backups", target.DEFAULT_IMAGE)
 
 
 def target_secret() -> Json:
@@ -179,6 +179,4 @@ MORE: Mapping[str, Callable[[Verbs, Session, Command], None]] = {
     "unschedule": _unschedule,
     "apply": _apply,
     "restore-member": _restore_member,
-    "restore-in-place": restore_verbs.in_place_again,
-    "revert": restore_verbs.revert,
 }

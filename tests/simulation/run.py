@@ -14,7 +14,7 @@ from typing import Any
 
 from mysqlops.core import names, ordered, rollout
 from mysqlops.planning import outage, rotation
-from tests.simulation import restore_verbs, scenarios, server_settings
+from tests.simulation import scenarios, server_settings
 from tests.simulation.faults import Event, Faults
 from tests.simulation.group import ONLINE
 from tests.simulation.invariants import Watch
@@ -113,22 +113,10 @@ class Run:
             return
         self.world.ledger.check_end()
         self._check_settings()
-        self._check_history()
         if self.world.accounts is not None:
             self.world.accounts.check_end()
         if len(self.world.ledger.writes) == since and not self._waits_for_user():
             self._not_writable()
-
-    def _check_history(self) -> None:
-        """The members run the history that the last restore in place, or its revert, ended with."""
-        wanted, left = self.verbs.history, restore_verbs.under_way(self.world)
-        names_of = {group.name for group in self.world.replication.groups}
-        if left is not None and self.world.ledger.timelines:
-            self.world.scheduler.report(
-                "history", f"at the end a restore is under way: {left.command(self.world.name)}"
-            )
-        elif wanted and names_of - {wanted}:
-            self.world.scheduler.report("history", f"at the end groups {names_of} run, and not {wanted}")
 
     def _check_settings(self) -> None:
         """Every server runs with its my.cnf; a Lease that is gone or from the past may have noted that it does not."""
@@ -155,8 +143,6 @@ class Run:
         return None if lease is None else lease["metadata"].get("annotations") or {}
 
     def _without_members(self) -> tuple[str, int]:
-        if (begun := restore_verbs.under_way(self.world)) is not None:
-            return ("restore-in-place" if begun.backup else "revert"), 0
         if names.ANNOTATION_RECREATING in (self._notes() or {}):
             return "resize-by-rebuild", 0
         if self.verbs.commands and "would get no pod with" in self.verbs.commands[-1].outcome:
@@ -172,8 +158,6 @@ class Run:
             return "deploy", replicas
         if not replicas or notes is None or ordered.stopped(notes):
             return "start", 0  # as `status` says
-        if (begun := restore_verbs.under_way(self.world)) is not None:
-            return ("restore-in-place" if begun.backup else "revert"), 0
         if rollout.read(stateful_set) is not None:
             return self._way_of_rollout()
         return self._told_to_scale() or _open_order(notes, replicas) or self._rotation(notes) or self._way_out(replicas)

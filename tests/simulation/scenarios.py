@@ -291,20 +291,6 @@ _ROTATED_LATE = (
     Phase(150.0, 158.0, {"verb:finish-users": 4, "verb:rotate-users": 1}),
     Phase(160.0, 200.0, {"verb:rotate-users": 5, "verb:finish-users": 1, "verb:switchover": 1}, (1, 4)),
 )
-_IN_PLACE = {"restore-in-place": 6, "revert": 4, "restore-member": 1, "scale": 1, "switchover": 1, "restart": 1}
-_STOPS_RESTORING = {
-    f"trap-cli:{then} {call}".rstrip(): 1
-    for then in ("kill", "stop", "lose")
-    for call in ("", "PATCH Lease mysql-group", "PATCH Secret", "PATCH StatefulSet", "DELETE", "APPLY", "CREATE")
-}
-# A restore in place that is killed or stopped anywhere, with outages; then it goes on, or back, perhaps twice.
-_IN_PLACE_KILLED = (
-    Phase(34.0, 38.0, _STOPS_RESTORING, (1, 2)),
-    Phase(36.0, 42.0, {"verb:restore-in-place": 1}),
-    Phase(42.0, 90.0, {**_FALLS_ALONE, "power-cut": 2, "kill-agent": 1, **_STOPS_RESTORING}, (0, 3)),
-    Phase(60.0, 120.0, {"verb:restore-in-place": 2, "verb:revert": 3}, (1, 3)),
-    Phase(100.0, 170.0, {**_STOPS_RESTORING, "verb:restore-in-place": 12, "verb:revert": 12, "kill-mysqld": 4}, (0, 3)),
-)
 # The Lease of the group as it was up to a minute and a half ago, after whatever has happened since.
 _OLD_LEASE = (
     Phase(12.0, 50.0, {"old-lease": 1}, (1, 2), figures=(5.0, 90.0)),
@@ -379,8 +365,6 @@ ALL = {
         Scenario("restore-killed", {}, phases=_RESTORE_KILLED),
         Scenario("file", {**_STRIKES_USERS, "replicas": 1}, _FILE),
         Scenario("passwords", _PASSWORDS, _ROTATIONS, (5, 14), 170.0, has_passwords=True),
-        Scenario("in-place", {**_OUTAGES, "trap-cli": 9}, _IN_PLACE, (4, 12), 200.0, since=32.0),
-        Scenario("in-place-killed", {}, until=200.0, phases=_IN_PLACE_KILLED),
         Scenario("rotated-late", {}, until=250.0, phases=_ROTATED_LATE, has_passwords=True),
         Scenario("old-lease", {}, until=150.0, phases=_OLD_LEASE),
         Scenario("old-order", {}, until=170.0, phases=_OLD_ORDER),

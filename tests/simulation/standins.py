@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from mysqlops.agent import api, credentials, loop, publisher
 from mysqlops.core import group, gtid, names, publication, view
 from mysqlops.kube import client
-from mysqlops.operations import bundle, lock, restic
+from mysqlops.operations import bundle, lock
 from mysqlops.planning import calm, failing_applier, membership, recovery, stale_clients, standing, verdict
 
 if TYPE_CHECKING:
@@ -117,7 +117,6 @@ def stand_ins(world: World, seed: int) -> Iterator[None]:
     replaced: list[tuple[Any, str, Any]] = [
         (uuid, "uuid4", lambda: uuid.UUID(int=chance.getrandbits(128), version=4)),
         (bundle, "build", lambda: _BUNDLE),
-        (restic, "secrets", SimpleNamespace(token_hex=lambda size: f"{chance.getrandbits(8 * size):x}")),
         (credentials, "password", lambda: f"Made-{chance.getrandbits(64):x}"),
     ]
     replaced += world.signers.stand_ins()

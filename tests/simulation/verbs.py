@@ -78,7 +78,6 @@ class Verbs:
         self.world = world
         self.commands: list[Command] = []
         self.wanted_replicas = 3
-        self.history = ""  # the group's name after the last restore in place, or its revert
         self.image = ""  # of the cluster that was deleted last: who deploys it again gives that one
 
     def run(self, verb: str, who: int) -> Command:
