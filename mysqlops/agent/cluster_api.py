@@ -15,7 +15,7 @@ from typing import Any
 from mysqlops import errors
 from mysqlops.agent import api, beats, group_lease, settings, vault, watching
 from mysqlops.clock import Clock
-from mysqlops.core import group, histogram, instant, names, ordered, publication, routing, view
+from mysqlops.core import group, histogram, instant, names, ordered, publication, routing, timeline, view
 from mysqlops.core.typed import Json
 from mysqlops.planning import departure, standing
 
@@ -39,6 +39,7 @@ class ClusterApi:
         self._renewed: tuple[str | None, float] = (None, 0.0)
         self._beats = beats.Beats(clock)
         self._counted: int | None = None  # joins in the note that was last read; None while a copy may count more
+        self._lines: dict[str, str | None] = {}  # what belongs to a copy that counts more (core/timeline.py)
 
     def look(self, *, cached: bool = True) -> view.Surroundings:
         """Raises KubeError. The Lease is read first: a decision based on this is void once the Lease has changed. A
@@ -190,6 +191,9 @@ class ClusterApi:
         formed = decided_on.bootstrapped_by or f"{self._me.pod} {instant.text(self._clock.now())}"
         annotations.setdefault(names.ANNOTATION_BOOTSTRAPPED, formed)
         annotations[names.ANNOTATION_GROUP] = group.dump(note)
+        for key, text in self._lines.items():
+            annotations.pop(key, None)
+            annotations |= {key: text} if text is not None else {}
         try:
             self._api.update("coordination.k8s.io/v1", "leases", names.group_lease(self._me.cluster), lease)
         except errors.Conflict:
@@ -251,15 +255,16 @@ class ClusterApi:
         if note.garbled:
             return note
         if self._counted is not None and note.count() >= self._counted:
-            self._counted = note.count()
+            self._counted, self._lines = note.count(), {}
             return note
-        copied = group.Note()
+        notes: dict[str, str] = {}
         with contextlib.suppress(errors.NotFound):
-            copied = group.note_of(self._vault.notes())
+            notes = self._vault.notes()
+        copied = group.note_of(notes)
         if not copied.is_later(note):
-            self._counted = note.count()
+            self._counted, self._lines = note.count(), {}
             return note
-        self._counted = None
+        self._counted, self._lines = None, timeline.copied(notes)
         return replace(copied, joining={**copied.joining, **note.joining})
 
     def _held_for(self, renewed: str | None) -> float:

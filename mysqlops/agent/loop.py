@@ -135,7 +135,7 @@ class Loop:
             return
         self._obituary.saw(server, at, self._publisher.record)
         self._heartbeats.saw(server, at, self._publisher.record)
-        self._remembered.look(server, at, self._publisher.record)
+        self._remembered.look(server, at, self._publisher.record, self._starting.took)
 
     def _remember(self, server: view.ServerView | None, at: float) -> None:
         self._torn = torn_relay_log.look(self._torn, server)

@@ -10,7 +10,7 @@ from typing import Any
 from mysqlops import errors
 from mysqlops.agent import api, openssl, settings, tls_check
 from mysqlops.core import names, secret_map
-from mysqlops.mysql import connect
+from mysqlops.mysql import answer, connect
 
 # In place of the greeting: too many connections, a blocked or unknown host, a server that stops.
 _BEFORE_TLS = {1040, 1129, 1130, 1053}
@@ -37,6 +37,6 @@ def _of(host: str, login: connect.Login) -> tuple[str, str]:
     except errors.MysqlError as error:
         # Whatever else it refuses, TLS came first.
         if connect.is_answer(error) and error.errno not in _BEFORE_TLS:
-            return (REFUSED, str(error)) if error.errno == connect.TLS_FAILED else (PRESENTS, "")
+            return (REFUSED, str(error)) if error.errno == answer.TLS_FAILED else (PRESENTS, "")
         return UNKNOWN, str(error)
     return PRESENTS, ""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from mysqlops.agent import pod
 from mysqlops.clock import Clock
-from mysqlops.core import view
+from mysqlops.core import group, view
 from mysqlops.planning import standing
 
 _KEEP_SECONDS = 1.0  # what is older than standing.py's ten seconds is worth nothing
@@ -27,9 +27,9 @@ class Remembered:
         """The agent begins."""
         self.present = standing.remembered(self._pod.standing(), self._clock.monotonic())
 
-    def look(self, server: view.ServerView, at: float, record: view.GroupRecord | None) -> None:
-        """mysqld answered what it was asked at that time."""
-        self.present = self.present.look(server, at, record)
+    def look(self, server: view.ServerView, at: float, record: view.GroupRecord | None, took: group.Note) -> None:
+        """mysqld answered what it was asked at that time; `took` as for Present.look."""
+        self.present = self.present.look(server, at, record, took)
         known, kept = self.present.known, self._kept
         if known == standing.UNKNOWN or (known == kept.known and at < kept.at + _KEEP_SECONDS):
             return

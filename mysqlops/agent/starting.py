@@ -10,7 +10,7 @@ from mysqlops.agent import cluster_api, member, telling
 from mysqlops.clock import Clock
 from mysqlops.core import group, names, view
 from mysqlops.mysql import group_replication
-from mysqlops.planning import member_actions, membership
+from mysqlops.planning import member_actions, membership, standing
 
 # An agent may be paused between deciding and acting: it must look again then, and before others stop waiting for it.
 _DECISION_SECONDS = 10.0
@@ -22,14 +22,17 @@ _NO_GROUP = "connection delegation"
 
 
 class Starting:
-    """One member's starts; called in the background, one at a time. Raises MysqlopsError; the next try looks again."""
+    """One member's starts; called in the background, one at a time. Raises MysqlopsError; the next try looks again.
+    `took` is the note with which the last start took the Lease (standing.taken); empty if it did not."""
 
     def __init__(self, server: member.Member, around: cluster_api.ClusterApi, clock: Clock) -> None:
         self._member, self._around, self._clock = server, around, clock
         self._asked: tuple[Sequence[str], float] = ((), 0.0)  # members that answer but are in no group
+        self.took = standing.UNKNOWN
 
     def run(self, action: member_actions.Start, situation: membership.Situation, server: view.ServerView) -> None:
         """What was decided in that situation; `server` is how its own server was then."""
+        self.took = standing.UNKNOWN
         match action:
             case member_actions.FormGroup():
                 self.form(action, situation, server)
@@ -60,8 +63,10 @@ class Starting:
         decided_on = again.record
         if again.ask != action.ask or group.name_of(decided_on.note, decided_on.order) != name:
             raise errors.Conflict("what it forms the group on has changed: looking again")
-        if self._around.take_lease(decided_on, server.server_uuid, str(server.known())) is None:
+        taken = self._around.take_lease(decided_on, server.server_uuid, str(server.known()))
+        if taken is None:
             raise errors.Conflict("the Lease has changed since the decision: looking again")
+        self.took = standing.taken(taken, decided_on)
         if self._clock.monotonic() - decided_on.read_at > _DECISION_SECONDS:
             raise errors.Conflict("the decision to form the group is too old: looking again")
 

@@ -229,7 +229,7 @@ def _runs_now(session: Session, name: str, source: Source) -> list[str]:
 
 
 def _restore_in_place(session: Session, source: Source, name: str, *, form: str, dry_run: bool) -> None:
-    from mysqlops.operations import in_place, lock, remake
+    from mysqlops.operations import in_place, lock, remake, timeline_notes
 
     found = source.backup
     if dry_run:
@@ -237,7 +237,7 @@ def _restore_in_place(session: Session, source: Source, name: str, *, form: str,
         _say_runs(session, name, _runs_now(session, name, source))
         texts.show(swap, name, form, f"{texts.size(source)} of {found.where}{texts.estimate(found)}")
         return
-    in_place.annotations_of(session, name)
+    timeline_notes.read(session, name)
     with lock.held(session, name, "restore"):
         remake.finish(session, name)
         swap = in_place.plan(session, name, source)
@@ -266,12 +266,12 @@ def _restore_member(session: Session, source: Source, pod: str, *, form: str, dr
 
 
 def _revert(session: Session, name: str, *, form: str, dry_run: bool) -> None:
-    from mysqlops.operations import in_place, lock, remake
+    from mysqlops.operations import in_place, lock, remake, timeline_notes
 
     if dry_run:
         texts.show(in_place.plan_revert(session, name), name, form, "the data from before the last restore")
         return
-    in_place.annotations_of(session, name)
+    timeline_notes.read(session, name)
     with lock.held(session, name, "restore"):
         remake.finish(session, name)
         swap = in_place.plan_revert(session, name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -242,6 +242,12 @@ def _is_sound(made: Backup) -> bool:
         and (names.is_moment(made.at) and (not made.committed or names.is_moment(made.committed)))
         and gtid.is_set(made.gtid)
     )
+
+
+def check(made: Backup) -> None:
+    """Before it is stored: raises StorageError for facts that no catalogue would take, as the members gave them."""
+    if typed.trouble(Backup, asdict(made)) or not _is_sound(made):
+        raise StorageError(f"the facts of {made.id} are out of range: no command would find it in the target")
 
 
 def newest_first(backups: Iterable[Backup]) -> list[Backup]:

@@ -6,11 +6,13 @@ type, a range, a length, and for each name whether it was expected.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from mysqlops.core import gtid, typed
+from mysqlops.errors import ConfigError
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -24,6 +26,7 @@ MOST = 200_000  # entries of a list or an object; a server has as many accounts
 LONGEST = 4 << 20  # characters of a text, such as a GTID set; as mysql/bounded.py allows
 _LARGEST = 2**63
 _SHOWN = 60
+_ANY = re.compile(".*", re.DOTALL)
 _NAMES: Mapping[type, str] = {dict: "an object", list: "a list", str: "a text", bool: "a boolean", type(None): "null"}
 
 
@@ -65,13 +68,20 @@ def number(field: str, value: Any) -> float:
     return float(value)
 
 
-def text(field: str, value: Any) -> str:
-    """Any text that is not too long; whoever prints it escapes it (cli/output.py)."""
-    if not isinstance(value, str):
-        raise _misfit(field, "a text", value)
-    if len(value) > LONGEST:
-        raise Misfit(f"{_of(field)}: expected at most {LONGEST} characters, found {len(value)}")
-    return value
+def text_of(most: int) -> Form[str]:
+    """Any text of so many characters; whoever prints it escapes it (cli/output.py)."""
+
+    def read(field: str, value: Any) -> str:
+        if not isinstance(value, str):
+            raise _misfit(field, "a text", value)
+        if len(value) > most:
+            raise Misfit(f"{_of(field)}: expected at most {most} characters, found {len(value)}")
+        return value
+
+    return read
+
+
+text = text_of(LONGEST)
 
 
 def name(field: str, value: Any) -> str:
@@ -82,11 +92,18 @@ def name(field: str, value: Any) -> str:
     return found
 
 
-def gtids(field: str, value: Any) -> str:
+def gtid_set(field: str, value: Any) -> gtid.GtidSet:
     found = text(field, value)
-    if not gtid.is_set(found):
-        raise Misfit(f"{_of(field)}: expected a GTID set, found {short(found)!r}")
-    return found
+    try:
+        return gtid.GtidSet.parse(found)
+    except ConfigError:
+        raise Misfit(f"{_of(field)}: expected a GTID set, found {short(found)!r}") from None
+
+
+def gtids(field: str, value: Any) -> str:
+    """The same, as it is written."""
+    gtid_set(field, value)
+    return str(value)
 
 
 def one_of(*choices: str) -> Form[str]:
@@ -130,14 +147,17 @@ def scalar(field: str, value: Any) -> str | float | None:
     return whole(field, value) if isinstance(value, int) else number(field, value)
 
 
-def map_of(form: Form[T]) -> Form[dict[str, T]]:
-    """An object with any names."""
+def map_of(form: Form[T], names: re.Pattern[str] = _ANY) -> Form[dict[str, T]]:
+    """An object whose names fit the pattern; without one, any names."""
 
     def read(field: str, value: Any) -> dict[str, T]:
         if not isinstance(value, dict):
             raise _misfit(field, "an object", value)
         _limit(field, len(value))
-        return {name(_of(field), key): form(_below(field, key), item) for key, item in value.items()}
+        for key in value:
+            if not names.fullmatch(name(_of(field), key)):
+                raise Misfit(f"{_of(field)}: no name such as {short(key)!r} is expected")
+        return {key: form(_below(field, key), item) for key, item in value.items()}
 
     return read
 

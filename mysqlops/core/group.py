@@ -43,6 +43,7 @@ class Note:
     elsewhere: Mapping[str, str] = field(default_factory=dict)
     shared: Mapping[str, str] = field(default_factory=dict)  # pod -> a GTID set; most outcasts have no entry
     garbled: bool = False  # the annotation is unreadable, so the expected members are unknown
+    restores: str = ""  # grows with each restore in place and each way back; empty: unknown, as of an older release
 
     def expected(self, wanted: Iterable[str] = ()) -> dict[str, str]:
         """The members that must be accounted for before anybody forms the group again, each with the data directory of
@@ -57,13 +58,19 @@ class Note:
     def count(self) -> int:
         """How often members have joined or formed the cluster's groups. It only grows: of two notes, the one
         with the smaller number is older."""
-        return int(self.joins) if self.joins.isdecimal() and len(self.joins) <= _DIGITS else 0
+        return _number(self.joins)
 
     def is_later(self, other: Note) -> bool:
         """Whether it counts more, unless the other one's history goes on from this one's under another name: a restore
-        in place of an older release begins to count again."""
+        in place of an older release begins to count again. Others number restores: of two histories, each of which went
+        on from the other since the way back was taken, the one with the greater number is later."""
         is_continued = self.name != other.name and (other.parent == self.name or not self.name)
-        return self.count() > other.count() and not is_continued
+        is_numbered = 0 < _number(other.restores) < _number(self.restores)
+        return self.count() > other.count() and (is_numbered or not is_continued)
+
+    def restored(self, before: Note) -> Note:
+        """This note as that of a history that a restore in place begins or brings back."""
+        return replace(self, restores=str(_number(before.restores) + 1)).counting(before.count() + 1)
 
     def counting(self, at_least: int) -> Note:
         return replace(self, joins=str(at_least)) if self.count() < at_least else self
@@ -121,6 +128,10 @@ class GoOnWithout:
 
 
 _DIGITS = 18  # of a number that anybody may have written
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isdecimal() and len(text) <= _DIGITS else 0
 
 
 def incarnation(view_id: str) -> str:
@@ -207,7 +218,7 @@ def order_of(annotations: Mapping[str, str], acquired: str) -> GoOnWithout | Non
     return GoOnWithout(**found) if is_any and found["group"] else None
 
 
-_NOTE_TEXTS = ("name", "parent", "incarnation", "acquired", "joins", "began_with")
+_NOTE_TEXTS = ("name", "parent", "incarnation", "acquired", "joins", "restores", "began_with")
 _NOTE_MAPS = ("members", "joining", "outcasts", "elsewhere", "shared")
 
 

@@ -164,16 +164,19 @@ def _are_within(mine: Iterable[Interval], theirs: Sequence[Interval]) -> bool:
     return True
 
 
-def _subtract(mine: Iterable[Interval], theirs: Iterable[Interval]) -> list[Interval]:
+def _subtract(mine: Iterable[Interval], theirs: Sequence[Interval]) -> list[Interval]:
+    """Both are in order. Others may have written either with thousands of gaps, so neither is searched from its start
+    for each interval of the other."""
     left: list[Interval] = []
-    for span in mine:
-        low, high = span
-        for taken_low, taken_high in theirs:
-            if taken_high < low or taken_low > high:
-                continue
-            if taken_low > low:
-                left.append((low, taken_low - 1))
-            low = taken_high + 1
+    for first, high in mine:
+        low, at = first, max(0, bisect_right(theirs, (first, _NO_END)) - 1)
+        while at < len(theirs) and theirs[at][0] <= high:
+            taken_low, taken_high = theirs[at]
+            if taken_high >= low:
+                if taken_low > low:
+                    left.append((low, taken_low - 1))
+                low = taken_high + 1
+            at += 1
         if low <= high:
             left.append((low, high))
     return left

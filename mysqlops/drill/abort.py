@@ -66,7 +66,7 @@ def _undo(scene: Scene, found: Record) -> None:
         raise errors.Refused(
             [replace(reason, hint=f"{reason.hint}{way_out}") for reason in refusal.reasons]
         ) from refusal
-    except (KeyError, ValueError, TypeError) as error:
+    except (LookupError, ValueError, TypeError, AttributeError, ArithmeticError) as error:
         raise errors.StepFailed(f"the record of {found.fault} is damaged: {error!r}") from error
 
 

@@ -9,6 +9,7 @@ from importlib.resources.abc import Traversable
 
 import yaml
 
+from mysqlops import errors
 from mysqlops.core.typed import Json
 
 try:  # libyaml reads the manifests in a tenth of the time
@@ -18,8 +19,13 @@ except ImportError:
 
 
 def folder() -> Traversable:
+    """Raises ConfigError where neither is."""
     packaged = resources.files("mysqlops") / "_manifests"
-    return packaged if packaged.is_dir() else resources.files("mysqlops").joinpath("..", "manifests")
+    beside = resources.files("mysqlops").joinpath("..", "manifests")
+    found = next((place for place in (packaged, beside) if place.is_dir()), None)
+    if found is None:
+        raise errors.ConfigError(f"{beside} is missing", hint="git checkout -- manifests; or install mysqlops's wheel")
+    return found
 
 
 def load_base() -> list[Json]:

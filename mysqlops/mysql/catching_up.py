@@ -9,11 +9,12 @@ https://dev.mysql.com/doc/refman/9.7/en/replication-gtids-auto-positioning.html
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 from mysqlops import errors
-from mysqlops.core import applier, names, view
+from mysqlops.core import applier, form, names, view
 from mysqlops.core.gtid import GtidSet
-from mysqlops.mysql import accounts, applier_thread, appliers, connect
+from mysqlops.mysql import accounts, answer, applier_thread, appliers, connect
 
 _FOR = f"FOR CHANNEL '{view.CHANNEL}'"
 _HEARTBEAT_SECONDS = 2
@@ -75,8 +76,8 @@ class State:
 
 def ask(source: connect.Server) -> Source:
     """Over a connection to that member."""
-    uuid, executed, purged, offline = source.query(_SOURCE)[0]
-    return Source(str(uuid), GtidSet.parse(str(executed)), GtidSet.parse(str(purged)), not offline)
+    uuid, executed, purged, offline = answer.row(source, _SOURCE, form.name, form.gtid_set, form.gtid_set, form.whole)
+    return Source(uuid, executed, purged, not offline)
 
 
 def begin(server: connect.Server, host: str, login: connect.Login, ca_file: str) -> None:
@@ -101,18 +102,17 @@ def begin(server: connect.Server, host: str, login: connect.Login, ca_file: str)
 
 def state(server: connect.Server) -> State | None:
     """None without a channel."""
-    rows = server.query(_STATE)
+    rows = answer.rows(server, _STATE, form.name, form.whole, form.text, form.gtid_set, form.gtid_set, form.whole)
     if not rows:
         return None
     source, number, message, received, executed, applies = rows[0]
-    unreceived = "" if not int(number) else f"error {number}: {applier.without_values(str(message))}"
-    unapplied = "" if applies else _failure(server)
-    return State(str(source), GtidSet.parse(str(received)), GtidSet.parse(str(executed)), unreceived, unapplied)
+    unreceived = f"error {number}: {applier.without_values(message)}" if number else ""
+    return State(source, received, executed, unreceived, "" if applies else _failure(server))
 
 
 def _failure(server: connect.Server) -> str:
-    rows = server.query(_FAILED)
-    return applier.describe(int(rows[0][0]), str(rows[0][1])) if rows else ""
+    rows = answer.rows(server, _FAILED, form.whole, form.text)
+    return applier.describe(*rows[0]) if rows else ""
 
 
 def stop_receiving(server: connect.Server) -> None:
@@ -126,7 +126,8 @@ def start_applying(server: connect.Server) -> None:
 
 
 def executed(server: connect.Server) -> GtidSet:
-    return GtidSet.parse(str(server.scalar("SELECT @@global.gtid_executed")))
+    (found,) = answer.row(server, "SELECT @@global.gtid_executed", form.gtid_set)
+    return cast("GtidSet", found)
 
 
 def stop(server: connect.Server) -> None:

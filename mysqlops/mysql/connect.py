@@ -1,4 +1,4 @@
-"""Connections to mysqld, and the only place where pymysql's errors are mapped to ours.
+"""Connections to mysqld; answer.py reads what comes back.
 
 Accounts and statements with passwords go through `execute_secret`, whose errors never repeat the statement.
 A statement on a lost connection is never sent again: the caller observes again (PyMySQL #372).
@@ -10,9 +10,7 @@ import contextlib
 import errno
 import socket
 import ssl
-import struct
-import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +19,7 @@ import pymysql
 
 from mysqlops import errors
 from mysqlops.core import adoption
-from mysqlops.mysql import bounded, wire_text
+from mysqlops.mysql import answer, bounded, wire_text
 
 SOCKET = "/run/mysqlops/mysqld.sock"
 # Overrides a site's default; pymysql does not notice a changed default of autocommit.
@@ -29,10 +27,6 @@ _SESSION = "SET SESSION autocommit = 1"
 _OWN_SESSION = f"{_SESSION}, sql_mode = ''"
 LOOPBACK, ADMIN_PORT = "127.0.0.1", 33062
 NOBODY_LISTENS = 2003
-_NO_CONNECTION = {2002, 2003, 2006, 2013, 2026, 2027, 2055, 1053, 1927, 3032, 4031}  # 4031: it was idle for too long
-_MALFORMED, _NO_PLUGIN = 2027, 2059
-TLS_FAILED = 2026
-_DENIED = {1044, 1045, 1142, 1227, 1698, 3118, 3955}
 
 Row = tuple[Any, ...]
 
@@ -70,27 +64,33 @@ class Server:
 
     def query(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
         """Run a statement and return its rows; raises ConnectFailed, AccessDenied or StatementFailed."""
-        with _mapped(self.where, sql), self._connection.cursor() as cursor:
-            cursor.execute(sql, parameters or None)
-            return list(cursor.fetchall())
+        with answer.mapped(self.where, sql):
+            statement = self._connection.cursor().mogrify(sql, parameters or None)
+            with answer.understood(self._connection), self._connection.cursor() as cursor:
+                cursor.execute(statement)
+                return list(cursor.fetchall())
 
     def scalar(self, sql: str, parameters: Sequence[Any] = ()) -> Any:
-        return self.query(sql, parameters)[0][0]
+        rows = self.query(sql, parameters)
+        if not rows:
+            raise answer.unreadable(self.where, sql, "it has no row")
+        return rows[0][0]
 
     def execute_bytes(self, sql: bytes) -> None:
         """Run a statement that is written in the session's character_set_client, which is not UTF-8."""
-        with _mapped(self.where, sql.decode("ascii", "backslashreplace")):
+        with answer.mapped(self.where, sql.decode("ascii", "backslashreplace")), answer.understood(self._connection):
             self._connection.query(sql)
 
     def execute_secret(self, sql: str, what: str) -> None:
         """Run a statement that holds a password; an error names `what`, never the statement."""
-        with _mapped(self.where, what, secret=True), self._connection.cursor() as cursor:
+        told = answer.mapped(self.where, what, secret=True)
+        with told, answer.understood(self._connection), self._connection.cursor() as cursor:
             cursor.execute(sql)
 
     def switch(self, command: int) -> socket.socket:
         """Send a command after which the connection speaks another protocol, and return its socket, which the caller
         closes: no further packet of MySQL's protocol may follow."""
-        with _mapped(self.where, f"command {command}"):
+        with answer.mapped(self.where, f"command {command}"), answer.understood(self._connection):
             self._connection._execute_command(command, b"")  # type: ignore[attr-defined]
             self._connection._read_packet()  # type: ignore[no-untyped-call]
         stream: socket.socket = self._connection._sock  # type: ignore[attr-defined]
@@ -186,7 +186,7 @@ def _connect(
     kind: type[pymysql.connections.Connection[Any]] = pymysql.connections.Connection,
     **options: Any,
 ) -> Server:
-    with _mapped(where, f"connect as {login.user}", secret=True):
+    with answer.mapped(where, f"connect as {login.user}", secret=True):
         connection = kind(
             user=login.user,
             password=login.password.encode(),  # else PyMySQL encodes it in latin1, as no other client does
@@ -202,7 +202,7 @@ def _connect(
     if "ssl" in options and not getattr(connection, "_secure", False):  # PyMySQL before 1.2 continued in plaintext
         connection.close()
         text = f"{where}: TLS is required, but the server does not offer it"
-        raise errors.ConnectFailed(text, errno=TLS_FAILED)
+        raise errors.ConnectFailed(text, errno=answer.TLS_FAILED)
     connection.encoding = wire_text.CODEC
     return Server(connection, where)
 
@@ -213,13 +213,14 @@ def _open(connection: pymysql.connections.Connection[Any]) -> None:
         connection.connect()
     except (RuntimeError, pymysql.OperationalError) as error:
         # RuntimeError: a package that the agent does not have, for RSA where TLS is off, or for a plugin of MariaDB.
-        if isinstance(error, pymysql.OperationalError) and _number(error) != _NO_PLUGIN:
+        if isinstance(error, pymysql.OperationalError) and answer.number_of(error) != answer.NO_PLUGIN:
             raise
-        text = f"the account cannot log in that way, the server says it is {_greeted(connection)}: {_message(error)}"
-        raise pymysql.OperationalError(_NO_PLUGIN, text) from error
-    except (ValueError, LookupError, TypeError, struct.error, AssertionError) as error:
+        said = f"the server says it is {_greeted(connection)}: {answer.message_of(error)}"
+        text = f"the account cannot log in that way, {said}"
+        raise pymysql.OperationalError(answer.NO_PLUGIN, text) from error
+    except answer.NO_MYSQL as error:
         text = f"what answers there is no MySQL server, or cannot be read: {error}"
-        raise pymysql.OperationalError(_MALFORMED, text) from error
+        raise pymysql.OperationalError(answer.MALFORMED, text) from error
 
 
 def _greeted(connection: pymysql.connections.Connection[Any]) -> str:
@@ -242,40 +243,6 @@ def set_read_timeout(server: Server, seconds: float) -> None:
     server._connection._read_timeout = seconds  # type: ignore[attr-defined]
 
 
-@contextlib.contextmanager
-def _mapped(where: str, what: str, *, secret: bool = False) -> Iterator[None]:
-    try:
-        yield
-    except (pymysql.Error, OSError) as error:
-        # pymysql's frames refer to their own error. Until such a cycle is collected, it keeps an open socket and a TLS
-        # context, of which the collector sees nothing: an agent that waited for its mysqld grew by 17 MiB.
-        traceback.clear_frames(error.__traceback__)
-        number = _number(error)
-        detail = "" if secret and number not in _NO_CONNECTION | _DENIED | {_NO_PLUGIN} else f": {_message(error)}"
-        text = f"{where}: {what if secret else _short(what)} failed with MySQL error {number}{detail}"
-        if number in _DENIED:
-            raise errors.AccessDenied(text, errno=number) from error
-        if number in _NO_CONNECTION or isinstance(error, (OSError, pymysql.InterfaceError)):
-            raise errors.ConnectFailed(text, errno=number) from error
-        raise errors.StatementFailed(text, errno=number) from error
-
-
-def _number(error: Exception) -> int:
-    """PyMySQL reports every failure of a handshake as 2003; one that either side declared is an answer."""
-    cause = getattr(error, "original_exception", error)
-    if isinstance(cause, ssl.SSLError) and not isinstance(cause, ssl.SSLEOFError | ssl.SSLZeroReturnError):
-        return TLS_FAILED
-    return error.args[0] if error.args and isinstance(error.args[0], int) else 0
-
-
 def is_answer(error: errors.MysqlError) -> bool:
     """True if a server said so: clients' own numbers from 2000 on mean that no answer came, except that TLS failed."""
-    return error.errno == TLS_FAILED or (error.errno >= 1000 and error.errno // 1000 != 2)
-
-
-def _message(error: Exception) -> str:
-    return str(error.args[1] if len(error.args) > 1 else error)[:400]
-
-
-def _short(sql: str) -> str:
-    return wire_text.printable(" ".join(sql.split())[:80])
+    return error.errno == answer.TLS_FAILED or (error.errno >= 1000 and error.errno // 1000 != 2)

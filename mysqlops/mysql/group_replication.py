@@ -9,18 +9,23 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Callable, Sequence
+from functools import reduce
 from typing import Any
 
 from mysqlops import errors
-from mysqlops.core import applier, group_address, instant, view
+from mysqlops.core import applier, form, group_address, view
 from mysqlops.core.gtid import GtidSet
-from mysqlops.mysql import accounts, applier_thread, appliers, catching_up, clone, connect
+from mysqlops.mysql import accounts, answer, applier_thread, appliers, catching_up, clone, connect
 
 _ROLES = {"PRIMARY": "primary", "SECONDARY": "replica"}
 _SERVER = """
 SELECT @@server_uuid, @@version, @@global.gtid_executed, @@global.super_read_only, @@global.read_only,
   @@global.offline_mode, @@global.group_replication_group_name, @@global.group_replication_bootstrap_group
 """
+_SERVER_FORMS = (
+    *(form.name, form.name, form.gtid_set, form.whole, form.whole, form.whole),
+    *(form.optional(form.name), form.whole),
+)
 _MEMBERS = """
 SELECT member_id, member_host, member_state, member_role, COALESCE(count_transactions_remote_in_applier_queue, 0),
   COALESCE(view_id, '')
@@ -40,6 +45,7 @@ _FAILURES = appliers.failures(
     "channel_name, last_error_number, last_error_message, CAST(last_error_timestamp AS CHAR)",
     *("group_replication_applier", "group_replication_recovery", view.CHANNEL),
 )
+_FAILURE_FORMS = (form.name, form.whole, form.text, form.text)
 _UNREADABLE = (13121, 1594)  # ER_REPLICA_RELAY_LOG_READ_FAILURE, of later servers and of 8.0.27
 _CHANNEL = "group_replication_applier"
 _APPLIER = f"REPLICA SQL_THREAD FOR CHANNEL '{_CHANNEL}'"
@@ -65,13 +71,6 @@ _REPORTED = re.compile(r"^.*reported: '(.*)'$", re.DOTALL)
 _REASON_LENGTH = 300
 _PORT = 3306  # group traffic shares it with clients: the MYSQL communication stack
 
-_KEEPS_UP = 100  # transactions waiting to be applied: a fraction of a second
-_APPLIED = """
-SELECT (SELECT count_transactions_remote_in_applier_queue FROM performance_schema.replication_group_member_stats
-    WHERE member_id = @@server_uuid),
-  (SELECT MAX(last_applied_transaction_original_commit_timestamp)
-    FROM performance_schema.replication_applier_status_by_worker WHERE channel_name = 'group_replication_applier')
-"""
 _LEADS = """
 SELECT 1 FROM performance_schema.replication_group_members
 WHERE member_id = @@server_uuid AND member_state = 'ONLINE' AND member_role = 'PRIMARY'
@@ -80,22 +79,23 @@ WHERE member_id = @@server_uuid AND member_state = 'ONLINE' AND member_role = 'P
 
 def observe(server: connect.Server) -> view.ServerView:
     """The server's view of itself and of its group, within a few milliseconds."""
-    uuid, version, executed, super_read_only, read_only, offline, group_name, bootstraps = server.query(_SERVER)[0]
-    rows = server.query(_MEMBERS)
+    own_row = answer.row(server, _SERVER, *_SERVER_FORMS)
+    uuid, version, executed, super_read_only, read_only, offline, group_name, bootstraps = own_row
+    rows = answer.rows(server, _MEMBERS, form.name, form.name, form.name, form.name, form.whole, form.name)
     members = tuple(
-        view.GroupMember(member_id, host, state, _ROLES.get(role, "none"), int(queue))
+        view.GroupMember(member_id, host, state, _ROLES.get(role, "none"), queue)
         for member_id, host, state, role, queue, _ in rows
     )
     own = next((member for member in members if member.server_uuid == uuid), None)
-    received = server.query(_RECEIVED)
+    received = answer.rows(server, _RECEIVED, form.gtid_set, form.name)
     is_recovering = own is not None and own.state == view.RECOVERING
     is_outside = own is None or own.state == view.OFFLINE
-    failures = server.query(_FAILURES) if own is None or own.state != view.ONLINE else []
+    failures = [] if own is not None and own.state == view.ONLINE else answer.rows(server, _FAILURES, *_FAILURE_FORMS)
     return view.ServerView(
         server_uuid=uuid,
         version=version,
-        executed=GtidSet.parse(executed),
-        received=GtidSet.parse(",".join(str(sets) for sets, _ in received)),
+        executed=executed,
+        received=reduce(GtidSet.union, (one for one, _ in received), GtidSet()),
         writable=not super_read_only,
         read_only=bool(read_only),
         offline_mode=bool(offline),
@@ -109,27 +109,20 @@ def observe(server: connect.Server) -> view.ServerView:
         clone=clone.running(server) if is_recovering or is_outside else None,
         unreadable_at=_unreadable_at(failures) if is_outside else "",
         failure=_failure(failures),
-        recovery_error=int(server.scalar(_RECOVERY_ERROR)) if is_recovering else 0,
+        recovery_error=answer.row(server, _RECOVERY_ERROR, form.whole)[0] if is_recovering else 0,
     )
 
 
 def _unreadable_at(failures: Sequence[connect.Row]) -> str:
-    times = [str(at) for channel, number, _, at in failures if number in _UNREADABLE and channel.endswith("_applier")]
+    times = [at for channel, number, _, at in failures if number in _UNREADABLE and channel.endswith("_applier")]
     return max(times, default="")
 
 
 def _failure(failures: Sequence[connect.Row]) -> applier.Failure | None:
     for _, number, message, at in failures:
         if number not in _UNREADABLE:
-            return applier.Failure(int(number), str(at), applier.describe(int(number), str(message)))
+            return applier.Failure(number, at, applier.describe(number, message))
     return None
-
-
-def applied_until(server: connect.Server) -> str:
-    """The commit time of the last transaction that a lagging member has applied (UTC, ISO 8601), else empty."""
-    server.query("SET time_zone = '+00:00'")
-    queue, at = server.query(_APPLIED)[0]
-    return instant.text(at) if at and int(queue or 0) > _KEEPS_UP else ""
 
 
 def start(

@@ -38,7 +38,7 @@ def _write(service: str, login: connect.Login, token: str, clock: Clock, deadlin
     """The Service follows the primary's label within about a second; until then it has no endpoint."""
     while True:
         try:
-            with connect.connect_tcp(service, login) as server:
+            with connect.connect_tcp(service, login, is_bounded=True) as server:
                 server.query(_WRITE, [token])
                 return
         except errors.MysqlError as error:
@@ -54,7 +54,7 @@ def _refuses(error: errors.MysqlError) -> bool:
 
 
 def _await_token(member: str, login: connect.Login, token: str, clock: Clock, deadline: float) -> None:
-    with connect.connect_tcp(member, login) as server:
+    with connect.connect_tcp(member, login, is_bounded=True) as server:
         while not (rows := server.query(_READ)) or rows[0][0] != token:
             if clock.monotonic() >= deadline:
                 raise errors.WaitTimeout(f"{member} does not show the write that the primary acknowledged")

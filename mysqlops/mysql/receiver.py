@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from mysqlops import errors
-from mysqlops.core import applier, instant, series
+from mysqlops.core import applier, form, instant, series
 from mysqlops.core import receiving as core
 from mysqlops.core.gtid import GtidSet
 from mysqlops.core.version import ServerVersion
-from mysqlops.mysql import accounts, applier_thread, appliers, connect
+from mysqlops.mysql import accounts, answer, applier_thread, appliers, connect
 
 # The source has purged what the receiver requests: 1236 on the source, 13114 is the receiver's number for it.
 PURGED = (1236, 13114)
@@ -45,6 +46,15 @@ FROM performance_schema.replication_applier_status_by_worker
 """
 
 
+_KEEPS_UP = 100  # transactions waiting to be applied: a fraction of a second
+_APPLIED = """
+SELECT (SELECT count_transactions_remote_in_applier_queue FROM performance_schema.replication_group_member_stats
+    WHERE member_id = @@server_uuid),
+  (SELECT MAX(last_applied_transaction_original_commit_timestamp)
+    FROM performance_schema.replication_applier_status_by_worker WHERE channel_name = 'group_replication_applier')
+"""
+
+
 @dataclass(frozen=True)
 class Receiving:
     """`source` is the server UUID; `error` 0 if none."""
@@ -58,8 +68,8 @@ class Receiving:
 
 def source(server: connect.Server) -> core.Source:
     """A primary's report of itself."""
-    uuid, group, executed, purged, received, is_settled = server.query(_SOURCE)[0]
-    has, gone, got = (GtidSet.parse(text) for text in (executed, purged, received))
+    sets = (form.gtid_set, form.gtid_set, form.gtid_set)
+    uuid, group, has, gone, got, is_settled = answer.row(server, _SOURCE, form.name, form.name, *sets, form.whole)
     return core.Source(uuid, group, has, gone, got, bool(is_settled))
 
 
@@ -74,6 +84,18 @@ def committed_until(server: connect.Server) -> str:
     server.query("SET time_zone = '+00:00'")
     others = server.scalar(_OTHERS)
     return max(now(server), _moment(others))
+
+
+def applied_until(server: connect.Server) -> str:
+    """The commit time of the last transaction that a lagging member has applied (UTC, ISO 8601), else empty."""
+    server.query("SET time_zone = '+00:00'")
+    queue, at = answer.row(server, _APPLIED, form.optional(form.whole), _commit)
+    return instant.text(at) if at and (queue or 0) > _KEEPS_UP else ""
+
+
+def _commit(_: str, value: Any) -> datetime | None:
+    """None for NULL, and for the server's 0000-00-00."""
+    return value if isinstance(value, datetime) else None
 
 
 def _moment(at: object) -> str:

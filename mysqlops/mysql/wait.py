@@ -75,7 +75,7 @@ def _why_no_greeting(target: Target, timeout_seconds: float) -> str | None:
 def _why_not_writable(target: Target, login: connect.Login, timeout_seconds: float) -> str | None:
     try:
         with connect.connect_tcp(
-            target.host, login, port=target.port, timeout_seconds=max(2.0, timeout_seconds)
+            target.host, login, port=target.port, timeout_seconds=max(2.0, timeout_seconds), is_bounded=True
         ) as server:
             return f"{target} is read-only" if server.scalar("SELECT @@global.super_read_only") else None
     except errors.AccessDenied:

@@ -56,7 +56,7 @@ class Meter:
     def _write(self) -> None:
         try:
             if self._server is None:
-                self._server = connect.connect_tcp(self._service, self._login, timeout_seconds=2)
+                self._server = connect.connect_tcp(self._service, self._login, timeout_seconds=2, is_bounded=True)
                 self._host = str(self._server.scalar("SELECT @@report_host")).partition(".")[0]
             self._server.query(_WRITE, [self._token])
         except errors.AccessDenied:

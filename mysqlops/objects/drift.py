@@ -10,8 +10,6 @@ from mysqlops.core import quantity, setting_secrets
 from mysqlops.errors import ConfigError
 
 _QUANTITY_KEYS = {"cpu", "memory", "storage", "sizeLimit"}
-# The agent's program is compared by the annotation that names its content: another zlib produces other bytes.
-_NOT_COMPARED = {"binaryData"}
 
 
 @dataclass(frozen=True)
@@ -35,8 +33,6 @@ def _compare(wanted: Any, found: Any, path: str) -> Iterator[Difference]:
     if isinstance(wanted, dict):
         mapping = found if isinstance(found, dict) else {}
         for key, value in wanted.items():
-            if key in _NOT_COMPARED:
-                continue
             yield from _compare(value, mapping.get(key), f"{path}.{key}" if path else str(key))
     elif isinstance(wanted, list):
         yield from _compare_lists(wanted, found if isinstance(found, list) else [], path)

@@ -123,7 +123,9 @@ def request_of(cluster: str, live: Json, admitting: Json, noted: exposure.Exposu
     """What somebody asked for who got these objects and this note: the inverse of the above. None if a command was
     interrupted before all was done, or if somebody changed the objects since."""
     spec, notes = live["spec"], live["metadata"].get("annotations") or {}
-    port, rule = spec["ports"][0], (admitting["spec"].get("ingress") or [{}])[0]
+    port, rule = next(iter(spec.get("ports") or ()), None), (admitting["spec"].get("ingress") or [{}])[0]
+    if port is None:  # somebody made it one of another type
+        return None
     is_chosen = spec["type"] == "NodePort" and field_owners.is_own(live, _NODE_PORT)
     made = Request(
         opens(live),

@@ -15,6 +15,7 @@ from mysqlops.operations import bundle
 from mysqlops.operations.programs import Program
 
 T = TypeVar("T")
+_MOST_SAID = 2000  # characters of a program's last words, which anybody who got into the pod may have written
 
 
 def run(client: Client, pod: str, program: Program[T], *words: str, timeout_seconds: float) -> T:
@@ -28,7 +29,7 @@ def run(client: Client, pod: str, program: Program[T], *words: str, timeout_seco
     if isinstance(error, errors.Refused | errors.WaitTimeout | errors.WriteRefused | errors.PodBusy):
         raise error
     lines = done.stderr.strip().splitlines()
-    code, _, message = (lines[-1] if lines else done.stdout.strip()).partition(": ")
+    code, _, message = (lines[-1] if lines else done.stdout.strip())[:_MOST_SAID].partition(": ")
     if done.exit_code == errors.Refused.exit_code:  # below: agents of older releases
         raise errors.Refused([Reason(f"{program.name}-refused", message)])
     if done.exit_code == errors.WaitTimeout.exit_code:

@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from mysqlops import errors
 from mysqlops.agent import unpack
 from mysqlops.version import __version__
 
@@ -44,6 +45,8 @@ _STRING_OR_COMMENT = re.compile(
 _ERRORS = Path("pymysql", "constants", "ER.py").as_posix()
 _CONSTANT = re.compile(rb"([A-Z]\w*) = \d+$")
 _TYPES, _NOT_EVALUATED = ("collections.abc", "typing"), b"from __future__ import annotations"
+# RuntimeError: an entry is encrypted, or of a kind that this Python does not unpack.
+_UNREADABLE = (zipfile.BadZipFile, zlib.error, ValueError, LookupError, OSError, EOFError, RuntimeError)
 _BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
 
 
@@ -77,6 +80,20 @@ def from_sources() -> Bundle:
     return Bundle(_zipped(outside), version)
 
 
+def is_same(one: bytes, other: bytes) -> bool:
+    """Whether two programs hold the same files, whatever zlib wrote them; False for what is no program."""
+    try:
+        return one == other or _files_of(one) == _files_of(other)
+    except _UNREADABLE:
+        return False
+
+
+def _files_of(content: bytes) -> dict[str, bytes]:
+    outside = _unzipped(content)
+    inside = unpack.files(outside.pop(unpack.PROGRAM))
+    return outside | {f"program/{path}": text for path, text in inside.items()}
+
+
 def files(content: bytes) -> dict[str, bytes]:
     """What the program's modules are imported from."""
     return unpack.files(_unzipped(content)[unpack.PROGRAM])
@@ -86,7 +103,7 @@ def lacks(content: bytes, path: str) -> bool:
     """Whether this is a program without that module."""
     try:
         return path not in _of_any_release(_unzipped(content))
-    except (zipfile.BadZipFile, zlib.error, ValueError, OSError):
+    except _UNREADABLE:
         return False  # no program at all
 
 
@@ -127,7 +144,10 @@ def _zipped(files: Mapping[str, bytes]) -> bytes:
 
 
 def _unzipped(content: bytes) -> dict[str, bytes]:
+    """Raises one of _UNREADABLE. Whoever may write a ConfigMap can make a small file unpack to any size."""
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        if sum(entry.file_size for entry in archive.infolist()) > unpack.LARGEST:
+            raise ValueError("it unpacks to more than a program")
         return {name: archive.read(name) for name in archive.namelist()}
 
 
@@ -138,12 +158,23 @@ def _files() -> Iterator[tuple[str, bytes]]:
 
 
 def _library() -> dict[str, bytes]:
-    (library,) = (_ROOT / "vendor").glob("*.whl")
-    files = _unzipped(library.read_bytes())
+    files = _wheel(_ROOT / "vendor")
     found = {path: text for path, text in files.items() if path.endswith("/LICENSE")}
     modules = {path: _bare(_Module.parse(text)) for path, text in files.items() if path.endswith(".py")}
     named = set(re.findall(rb"\w+", b" ".join(text for path, text in modules.items() if path != _ERRORS)))
     return found | modules | {_ERRORS: _of(modules[_ERRORS], named)}
+
+
+def _wheel(folder: Path) -> dict[str, bytes]:
+    """The files of the library; raises ConfigError in a folder that is not a whole checkout's."""
+    found = sorted(folder.glob("*.whl"))
+    try:
+        if len(found) != 1:
+            raise ValueError(f"expected one wheel, found {', '.join(file.name for file in found) or 'none'}")
+        return _unzipped(found[0].read_bytes())
+    except (OSError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+        text = f"the agent's program cannot be made: {folder}: {error}"
+        raise errors.ConfigError(text, hint="git checkout -- vendor; or install mysqlops from its wheel") from error
 
 
 def _of(constants: bytes, named: Set[bytes]) -> bytes:

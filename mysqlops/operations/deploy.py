@@ -18,6 +18,7 @@ from mysqlops.operations import (
     agents,
     bundle,
     data_version,
+    existing,
     image_check,
     leases,
     observe,
@@ -25,6 +26,7 @@ from mysqlops.operations import (
     owned,
     preflight,
     programs,
+    timeline_notes,
     vault,
     waiting,
 )
@@ -58,12 +60,12 @@ def prepare(client: Client, spec: ClusterSpec, chosen: Collection[str] | None = 
         if taken := observe.check_name_is_free(client, spec.name):
             raise errors.Refused(taken)
         in_use = _in_use_before(client, spec.name)
-        existing = observe.unaccounted_claims(client, spec.name, in_use.claims)
-        reasons = claims.left_out(spec.name, existing, spec.replicas)
+        left = observe.unaccounted_claims(client, spec.name, in_use.claims)
+        reasons = claims.left_out(spec.name, left, spec.replicas)
         if reasons := reasons + _half_restored(client, names.claim(spec.name, 0, in_use.claims), spec.name):
             raise errors.Refused(reasons)
         wanted = objects(spec, in_use)
-    live = observe.live_objects(client, wanted)
+    live = existing.objects(client, wanted)
     live["Secret", names.credentials_secret(spec.name)] = vault.before(client, spec.name)
     knowing = observe.knowing(client, spec.name) if planning.lost_secrets(live) else []
     found = planning.plan(wanted, live, observe.claims(client, spec.name), knowing)
@@ -92,7 +94,7 @@ def running_settings(client: Client, name: str) -> Mapping[str, str | None] | No
 def _in_use_before(client: Client, name: str) -> render.InUse:
     """For a deleted cluster that kept its data: the claims that it used last, not those put aside by a restore. Raises
     Refused while its StatefulSet is being replaced."""
-    annotations = status.annotations_of(leases.find(client, name))
+    annotations = timeline_notes.newest(client, name)
     if (remaking := observe.half_remade(name, annotations)) is not None:
         raise errors.Refused([remaking])
     history, swap = timeline.history_of(annotations), timeline.swap_of(annotations)

@@ -15,7 +15,7 @@ from mysqlops.core import backup, counting, group, instant, names, ordered, quan
 from mysqlops.core.target import Target
 from mysqlops.core.timeline import History, Swap, Timeline
 from mysqlops.core.typed import Json
-from mysqlops.errors import Conflict, NotFound, Reason, Refused
+from mysqlops.errors import Conflict, Reason, Refused
 from mysqlops.objects import claims
 from mysqlops.operations import backup as backups
 from mysqlops.operations import (
@@ -24,12 +24,11 @@ from mysqlops.operations import (
     jobs,
     leases,
     observe,
-    orders,
     owned,
     preflight,
     remake,
     restore,
-    vault,
+    timeline_notes,
     waiting,
 )
 from mysqlops.operations.session import Session
@@ -60,7 +59,7 @@ class Result:
 
 def plan(session: Session, name: str, source: Source) -> Swap:
     """The change to make, or the unfinished change of a killed run; raises Refused."""
-    annotations = annotations_of(session, name)
+    annotations = timeline_notes.read(session, name)
     under_way = timeline.swap_of(annotations)
     reasons = planning.other_restores(name, annotations)
     if under_way is not None and (under_way.backup, under_way.to) == (source.backup.id, source.to):
@@ -87,7 +86,7 @@ def plan(session: Session, name: str, source: Source) -> Swap:
 
 def plan_revert(session: Session, name: str) -> Swap:
     """The way back from the last restore, or from an unfinished one of a killed run; raises Refused."""
-    annotations = annotations_of(session, name)
+    annotations = timeline_notes.read(session, name)
     under_way, history = timeline.swap_of(annotations), timeline.history_of(annotations)
     if under_way is not None:
         if under_way.backup:
@@ -154,10 +153,9 @@ def execute(session: Session, name: str, swap: Swap, source: Source | None) -> R
     or WaitTimeout."""
     began: float | None = None
     filled = restore.Filled()
-    if not swap.backup and not ordered.filling(annotations_of(session, name)):
+    if not swap.backup and not ordered.filling(timeline_notes.read(session, name)):
         jobs.delete(session, names.restore_job(name), name)  # the Job of a restore that is reverted, not a member's
-    _note(session, name, {names.ANNOTATION_RESTORING: timeline.dump(swap)})
-    _name_in_secret(session, name, observe.group_name(session.client, name))  # a killed run may not have done that
+    timeline_notes.write(session, name, {names.ANNOTATION_RESTORING: timeline.dump(swap)})
     patience = waiting.Patience(session)
     done: list[planning.Action] = []
     while not isinstance(action := planning.plan(_see(session, name, swap), swap), Done):
@@ -199,18 +197,20 @@ def _act(session: Session, name: str, action: planning.Action, source: Source | 
 
 def _name_group(session: Session, name: str, swap: Swap) -> Swap:
     """The change, with the way back computed now: no member runs, so the note names the claims that may hold the last
-    acknowledged writes. One compare-and-swap writes both, then the Secret follows. A Conflict leaves the step open."""
+    acknowledged writes; of a Lease from the past, its copy does. One compare-and-swap writes both, then the copy
+    follows. A Conflict leaves the step open."""
     lease = leases.get(session.client, name)
-    note = group.note_of(status.annotations_of(lease))
-    left = swap.old if note.garbled else _as_noted(swap.old, note)
-    now, changed, parent = swap.new, replace(swap, old=left), note.name or left.group
+    note, now = group.note_of(timeline_notes.newest(session.client, name)), swap.new
+    is_named = note.name == now.group  # an earlier run has computed the way back, and its Lease is gone
+    left = swap.old if note.garbled or is_named else _as_noted(swap.old, note)
+    changed, parent = replace(swap, old=left), note.parent if is_named else note.name or left.group
     wanted = group.Note(now.group, parent, members=now.members, outcasts=now.outcasts)
-    wanted = replace(wanted, shared=now.shared, elsewhere=now.elsewhere).counting(note.count() + 1)
+    wanted = replace(wanted, shared=now.shared, elsewhere=now.elsewhere).restored(note)
     change = {names.ANNOTATION_GROUP: group.dump(wanted), names.ANNOTATION_RESTORING: timeline.dump(changed)}
     metadata = {"resourceVersion": lease["metadata"]["resourceVersion"], "annotations": change}
     with suppress(Conflict):
         session.client.patch("Lease", names.group_lease(name), {"metadata": metadata})
-        _name_in_secret(session, name, now.group)
+        timeline_notes.keep_copy(session.client, name)
         return changed
     return swap
 
@@ -218,11 +218,6 @@ def _name_group(session: Session, name: str, swap: Swap) -> Swap:
 def _as_noted(line: Timeline, note: group.Note) -> Timeline:
     found = replace(line, group=note.name or line.group, members=note.expected())
     return replace(found, outcasts=note.outcasts, shared=note.shared, elsewhere=note.elsewhere)
-
-
-def _name_in_secret(session: Session, name: str, group_name: str) -> None:
-    """Where the Lease names no group, or is lost, members start with the name in the Secret."""
-    vault.write(session.client, name, names.KEY_GROUP_NAME, group_name)
 
 
 def _close(session: Session, name: str, swap: Swap) -> list[str]:
@@ -241,7 +236,7 @@ def _close(session: Session, name: str, swap: Swap) -> list[str]:
     over: dict[str, str | None] = {names.ANNOTATION_RESTORING: None}
     if not swap.abandons:
         over[names.ANNOTATION_CLAIMS] = timeline.dump(History(swap.new, swap.old, swap.backup, at))
-    _note(session, name, over)
+    timeline_notes.write(session, name, over)
     return kept
 
 
@@ -285,16 +280,3 @@ def _unready(session: Session, name: str, annotations: dict[str, str]) -> list[R
         text = f"a rollout of {name} is under way"
         reasons.append(Reason("rollout-open", text, f"mysqlops upgrade {name} --resume, or --rollback"))
     return reasons + status.reasons_of(observe.judged(session, name), claims.GOING)
-
-
-def annotations_of(session: Session, name: str) -> dict[str, str]:
-    """The annotations of the group's Lease; raises NotFound with a hint if the cluster does not exist."""
-    try:
-        return orders.read(session.client, name)
-    except NotFound:
-        observe.must_run(session.client, name)
-        raise
-
-
-def _note(session: Session, name: str, annotations: dict[str, str | None]) -> None:
-    leases.patch(session.client, name, {"metadata": {"annotations": annotations}})

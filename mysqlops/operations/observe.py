@@ -19,14 +19,6 @@ from mysqlops.objects.running import spec_of
 from mysqlops.operations import labelled, leases, needed, outside, own, vault, waiting
 from mysqlops.operations.session import Session
 from mysqlops.planning import status, verdict
-from mysqlops.planning.deploy import Key
-
-
-def live_objects(client: Client, wanted: Sequence[Json]) -> dict[Key, Json | None]:
-    """For each wanted object the existing one, or None."""
-    keys = [(item["kind"], item["metadata"]["name"]) for item in wanted]
-    found = client.together([partial(client.find, kind, name) for kind, name in keys])
-    return dict(zip(keys, found, strict=True))
 
 
 @dataclass(frozen=True)

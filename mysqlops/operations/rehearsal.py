@@ -16,11 +16,12 @@ from mysqlops.core.target import Target
 from mysqlops.core.typed import Json
 from mysqlops.errors import Reason, Refused
 from mysqlops.objects import backup as jobs_of
+from mysqlops.objects import drift, render, schedule
 from mysqlops.objects import rehearsal as objects
-from mysqlops.objects import render, schedule
 from mysqlops.operations import backup as backups
 from mysqlops.operations import (
     deploy,
+    existing,
     image_check,
     jobs,
     observe,
@@ -208,7 +209,8 @@ def _foreign(kind: str, name: str) -> Reason:
 
 
 def _make(session: Session, wanted: Json, uid: str) -> None:
-    """Create it unless this Job has it; an object of an earlier Job goes first. Raises Refused for anybody else's."""
+    """Create it unless this Job has it; an object of an earlier Job goes first. Raises Refused for anybody else's, also
+    if it names this Job as its owner."""
     kind, name = wanted["kind"], wanted["metadata"]["name"]
 
     def look() -> waiting.Pending | None:
@@ -220,6 +222,8 @@ def _make(session: Session, wanted: Json, uid: str) -> None:
                 raise Refused([_foreign(kind, name)])
             session.client.delete(kind, name, uid=found["metadata"]["uid"])
             return waiting.Pending(f"{kind} {name} of an earlier rehearsal to be deleted")
+        elif drift.differences(wanted, existing.as_packed_here(wanted, found)):
+            raise Refused([_foreign(kind, name)])  # somebody was faster: the pod may run their program
         return None
 
     waiting.until(session, look)

@@ -18,12 +18,15 @@ from mysqlops.planning import scale
 
 
 def check(session: Session, name: str, pod: str, chosen: backup.Backup, *, accept_loss: bool) -> None:
-    """Raises Refused. A killed run is not checked again once the member's claim is deleted."""
+    """Raises Refused. Once the member's claim is deleted, a killed run is only asked whether its backup is still one of
+    the group's history, which `recover` may have ended since."""
     _check_alone(session, name, pod)
     note = member.under_way(session, name, pod)
     if note is not None and note.backup == chosen.id:
+        if reasons := _foreign(session, name, chosen, f"mysqlops member rebuild {name} {pod}"):
+            raise Refused(reasons)
         return
-    reasons = restore.known_bad(chosen) + _foreign(session, name, chosen)
+    reasons = restore.known_bad(chosen) + _foreign(session, name, chosen, f"mysqlops backup list {name} shows others")
     if note is not None and note.backup:
         text = f"{note.backup} is being restored onto {pod}"
         reasons.append(Reason("restore-open", text, f"mysqlops restore {note.backup} --member {pod} continues it"))
@@ -46,12 +49,12 @@ def _check_alone(session: Session, name: str, pod: str) -> None:
         raise Refused(reasons)
 
 
-def _foreign(session: Session, name: str, chosen: backup.Backup) -> list[Reason]:
+def _foreign(session: Session, name: str, chosen: backup.Backup, hint: str) -> list[Reason]:
     """GTIDs of another cluster, or from before a restore in place, mean other transactions."""
     if chosen.history == (backups.owner(session, name), observe.group_name(session.client, name)):
         return []
     text = f"{chosen.id} belongs to another history than {name} has now"
-    return [Reason("other-history", text, f"mysqlops backup list {name} shows others")]
+    return [Reason("other-history", text, hint)]
 
 
 def execute(session: Session, name: str, pod: str, chosen: backup.Backup, target: Target, *, accept_loss: bool) -> None:

@@ -10,7 +10,7 @@ from mysqlops.core import counting, group, gtid, instant, names, ordered, timeli
 from mysqlops.core.typed import Json
 from mysqlops.errors import Reason, Refused
 from mysqlops.objects import claims
-from mysqlops.operations import deploy, observe, orders, owned, waiting
+from mysqlops.operations import deploy, observe, orders, owned, timeline_notes, waiting
 from mysqlops.operations.session import Session
 from mysqlops.planning import status
 
@@ -131,6 +131,8 @@ def start(session: Session, name: str, *, wait: bool = True) -> Json:
         deploy.make_lease(session, name)
     annotations = orders.read(session.client, name)
     noted = stopped = ordered.stopped(annotations)
+    if not running:  # nobody corrects a Lease from the past
+        annotations = timeline_notes.newest(session.client, name)
     _check_no_restore(name, annotations)
     fenced = ordered.fenced(annotations)
     if running and not stopped and _WHY not in fenced.values():

@@ -20,6 +20,7 @@ from mysqlops.operations import (
     bundle,
     deploy,
     direction,
+    existing,
     exporter,
     followers,
     image_check,
@@ -103,11 +104,11 @@ class _Compared:
 def _compared(session: Session, running: observe.Running, spec: ClusterSpec) -> _Compared:
     """Raises Refused if an object of that name, or a field that differs, is somebody else's."""
     wanted = objects(running, spec)
-    live = observe.live_objects(session.client, wanted)
+    live = existing.objects(session.client, wanted)
     pairs = [(item, live[item["kind"], item["metadata"]["name"]]) for item in wanted]
     if strangers := [one for item, found in pairs if found and (one := ownership.stranger(item, found))]:
         raise Refused(strangers)
-    different = [item for item, found in pairs if _differs(item, found)]
+    different = [item for item, found in pairs if _differs(item, found) or _brings_a_program(item, running)]
     owned.check(session.client, [(item, found) for item, found in pairs if item in different])
     others = tuple(item for item in different if item["kind"] != "StatefulSet")
     replaces = len(others) < len(different) or _loses_something(running, wanted)
@@ -226,6 +227,12 @@ def _agent_version(running: observe.Running) -> str | None:
 def _differs(wanted: Json, found: Json | None) -> bool:
     filled_secret = wanted["kind"] == "Secret" and found is not None
     return not filled_secret and (found is None or bool(drift.differences(wanted, found)))
+
+
+def _brings_a_program(wanted: Json, running: observe.Running) -> bool:
+    """Whether members do not run it yet. Then it is applied, whatever exists under its name: anybody can know that name
+    before, and whoever may create ConfigMaps would have their own program run with the members' rights."""
+    return "binaryData" in wanted and wanted["metadata"]["name"] != running.in_use.agent
 
 
 _OTHERS = {"mysqld": "settings", "spread": "spread", "any_uid": "user", "pod": "pod patch"}

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from mysqlops.core import names, secret_map
 from mysqlops.core.typed import Json
 from mysqlops.kube.client import Client
 
-NOTES = (names.ANNOTATION_BOOTSTRAPPED, names.ANNOTATION_GROUP)  # of the Lease, copied to the Secret by the members
+# Of the Lease, copied to the Secret: by the members, and the timelines by the command that restores in place.
+NOTES = (
+    names.ANNOTATION_BOOTSTRAPPED,
+    names.ANNOTATION_GROUP,
+    names.ANNOTATION_RESTORING,
+    names.ANNOTATION_CLAIMS,
+)
 
 
 def place(client: Client, cluster: str, key: str) -> secret_map.Place:
@@ -32,10 +40,17 @@ def write(client: Client, cluster: str, key: str, value: str) -> None:
 
 
 def notes(client: Client, cluster: str) -> dict[str, str]:
-    """The members' copy of what the Lease notes of the group, beside the group's name."""
+    """The copy of what the Lease notes of the group, beside the group's name."""
     found = client.find("Secret", place(client, cluster, names.KEY_GROUP_NAME).secret) or {"metadata": {}}
     annotations = found["metadata"].get("annotations") or {}
     return {key: annotations[key] for key in NOTES if key in annotations}
+
+
+def note(client: Client, cluster: str, group_name: str, changed: Mapping[str, str | None]) -> None:
+    """Change the copy, None deletes a note, and the group's name in one call."""
+    where = place(client, cluster, names.KEY_GROUP_NAME)
+    data = secret_map.encoded({where.key: group_name})
+    client.patch("Secret", where.secret, {"metadata": {"annotations": dict(changed)}, "data": data})
 
 
 def fitting(client: Client, manifest: Json) -> Json:

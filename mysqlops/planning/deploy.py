@@ -43,11 +43,19 @@ def plan(
         different = drift.differences(manifest, found)
         if different and kind in _GUARDED and _is_running(wanted, live):
             reasons += [_belongs_to_upgrade(manifest, difference) for difference in _most_telling(different)]
-        elif different:
-            steps.append(Step("apply", kind, name, str(different[0]), manifest))
+        elif why := _why(manifest, different, is_running=_is_running(wanted, live)):
+            steps.append(Step("apply", kind, name, why, manifest))
     if reasons:
         raise Refused(reasons)
     return Plan(tuple(steps))
+
+
+def _why(manifest: Json, different: Sequence[drift.Difference], *, is_running: bool) -> str:
+    """Why an existing object is applied; empty if it is not. What members are to run is applied even if it seems to be
+    there: whoever may create ConfigMaps can have made it before."""
+    if different:
+        return str(different[0])
+    return "is to hold the agent's program" if "binaryData" in manifest and not is_running else ""
 
 
 def _is_running(wanted: Sequence[Json], live: Mapping[Key, Json | None]) -> bool:

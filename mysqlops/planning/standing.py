@@ -7,7 +7,9 @@ in before its own is recorded there, and a member of another incarnation accepts
 `since` is when the member's agent first saw its present incarnation: a Lease that was read earlier says nothing about
 it (both in seconds of the agent's own clock). Nor does a Lease from the past: the API server's data may have been
 restored from a backup, or somebody has applied the object as a tool once stored it. `known` is the note with which it
-last recorded this incarnation: its count never falls.
+last recorded this incarnation: its count never falls. Of a group that this member has just formed, and that no Lease
+records yet, it is the note with which it took the Lease, with the incarnation that was over then: a Lease that records
+that one is from the past, but one that another member has taken since is not.
 """
 
 from __future__ import annotations
@@ -27,8 +29,8 @@ _UNWATCHED_SECONDS = 10.0
 @dataclass(frozen=True)
 class Present:
     """What a member's agent remembers of the group that its server is in. `known` is empty until a Lease records that
-    group which was read since it `watches`: after a pause, a server may show its group as it was, and its agent know
-    the Lease as it was. `at` is when it last looked."""
+    group which was read since it `watches`, unless this member formed it: after a pause, a server may show its group as
+    it was, and its agent know the Lease as it was. `at` is when it last looked."""
 
     incarnation: str = ""
     since: float = 0.0
@@ -36,15 +38,18 @@ class Present:
     watches: float = 0.0
     at: float = 0.0
 
-    def look(self, server: view.ServerView, at: float, record: view.GroupRecord | None) -> Present:
-        """After mysqld answered what it was asked at that time."""
+    def look(
+        self, server: view.ServerView, at: float, record: view.GroupRecord | None, took: group.Note = UNKNOWN
+    ) -> Present:
+        """After mysqld answered what it was asked at that time; `took` is the note with which this member took the
+        Lease to form a group, if that was its last start."""
         own = group.incarnation(server.view_id) if server.state == view.ONLINE else ""
-        found = replace(self, at=at) if own == self.incarnation else Present(own, at, watches=at, at=at)
+        found = replace(self, at=at) if own == self.incarnation else Present(own, at, took if own else UNKNOWN, at, at)
         if at - self.at > _UNWATCHED_SECONDS:
             found = replace(found, known=UNKNOWN, watches=at)
         if record is None or record.read_at < found.watches or not is_noted(server, record):
             return found
-        return found if _is_past(record, found.known) else replace(found, known=record.note)
+        return found if _is_past(own, record, found.known) else replace(found, known=record.note)
 
     def dump(self) -> str:
         """For `remembered`."""
@@ -71,7 +76,7 @@ def foreign_because(
     own, noted = group.incarnation(server.view_id), record.incarnation()
     if not own:
         return ""
-    if noted and _is_past(record, known):
+    if noted and _is_past(own, record, known):
         return ""
     if noted:
         return f"another group was formed without it: the Lease records incarnation {noted}, and it is in {own}"
@@ -82,16 +87,26 @@ def foreign_because(
     return f"{holder} took the Lease to form the group, and is not in this member's group"
 
 
-def _is_past(record: view.GroupRecord, known: group.Note) -> bool:
-    """Whether the Lease is as it was before: a group that was formed since counts more, as does whoever joined."""
-    return record.note.count() < known.count()
+def taken(note: group.Note, decided_on: view.GroupRecord) -> group.Note:
+    """What a member that took the Lease with this note knows of the group that it forms, until a Lease records it."""
+    return replace(note, incarnation=decided_on.incarnation())
 
 
-def unsettled_because(pod: str, server: view.ServerView, record: view.GroupRecord | None, since: float) -> str:
+def _is_past(own: str, record: view.GroupRecord, known: group.Note) -> bool:
+    """Whether the Lease is as it was before the member's own incarnation was recorded, or before it was formed: a group
+    that was formed since counts more, as does whoever joined."""
+    is_older = record.note.count() < known.count()
+    return is_older and (known.incarnation == own or known.incarnation == record.incarnation())
+
+
+def unsettled_because(
+    pod: str, server: view.ServerView, record: view.GroupRecord | None, since: float, known: group.Note = UNKNOWN
+) -> str:
     """Why a member in offline mode may not let clients in yet; empty if it may."""
     if record is None or (record.read_at < since and not is_noted(server, record)):
         return "in offline mode until the Lease has been read"
-    if not group.incarnation(server.view_id) or record.incarnation():
+    own, noted = group.incarnation(server.view_id), record.incarnation()
+    if not own or (noted and own in (noted, known.incarnation)):
         return ""
     if server.role() == names.ROLE_PRIMARY:
         return "it formed the group; clients wait until the Lease records that"
@@ -139,7 +154,7 @@ def noted(
     if record.read_at < since and not is_noted(server, record):
         return None
     before = record.note
-    if _is_past(record, known):
+    if _is_past(own, record, known):
         before = replace(known, joining={**known.joining, **before.joining})
     inside = {member.pod: member.server_uuid for member in server.members}
     members = inside if _has_executed_all(server) else {**before.members, **inside}

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import base64
 import builtins
+import contextlib
+import json
 import os
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
+from mysqlops.agent import api
 from mysqlops.core.typed import Json
 from mysqlops.kube import client
 from tests.cluster.conftest import AGENT_IMAGE, KUBECONFIG, Namespace, eventually
-from tests.simulation import api_cases, apply_cases, pod_cases
+from tests.simulation import api_cases, apply_cases, job_cases, pod_cases, stateful_set_cases, watch_cases
 from tests.simulation.backend import Backend
 
 _SECONDS = 90
@@ -22,7 +29,8 @@ class Real:
 
     image = os.environ.get("MYSQLOPS_TEST_SMALL_IMAGE", AGENT_IMAGE)
 
-    def __init__(self, namespace: str) -> None:
+    def __init__(self, namespace: str, account: Path) -> None:
+        self._agent = api.Api(namespace, account)
         self._client = client.Client(kubeconfig=KUBECONFIG, context=None, namespace=namespace)
 
     def get(self, kind: str, name: str) -> Json:
@@ -77,12 +85,65 @@ class Real:
     def until(self, check: Callable[[], bool], what: str) -> None:
         eventually(check, what, _SECONDS)
 
+    def let_pass(self) -> None:
+        time.sleep(8)
+
+    def agent(self) -> api.Api:
+        return self._agent
+
+    def close(self) -> None:
+        """An agent keeps its connection until it ends."""
+        if self._agent._connection is not None:
+            self._agent._connection.close()
+
+    def old_version(self) -> str:
+        return "1"
+
+
+@pytest.fixture(scope="module")
+def account(namespace: Namespace, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of an agent, as a pod has it: a folder."""
+    folder = tmp_path_factory.mktemp("account")
+    rules = [{"apiGroups": ["", "coordination.k8s.io"], "resources": ["pods", "leases"], "verbs": ["list", "watch"]}]
+    role = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": {"name": "watcher"}}
+    namespace.kubectl("apply", "-f", "-", stdin=json.dumps({**role, "rules": rules}))
+    namespace.kubectl("create", "serviceaccount", "watcher")
+    holder = f"--serviceaccount={namespace.name}:watcher"
+    namespace.kubectl("create", "rolebinding", "watcher", "--role=watcher", holder)
+    (folder / "token").write_text(namespace.kubectl("create", "token", "watcher"))
+    (folder / "ca.crt").write_bytes(base64.b64decode(_server(namespace)["certificate-authority-data"]))
+    return folder
+
+
+def _server(namespace: Namespace) -> Json:
+    words = ("config", "view", "--raw", "--minify", "--flatten", "-o", "json")
+    found: Json = json.loads(namespace.kubectl(*words))["clusters"][0]["cluster"]
+    return found
+
+
+@pytest.fixture
+def backend(namespace: Namespace, account: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Real]:
+    address = urlsplit(_server(namespace)["server"])
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", str(address.hostname))
+    monkeypatch.setenv("KUBERNETES_SERVICE_PORT", str(address.port))
+    with contextlib.closing(Real(namespace.name, account)) as real:
+        yield real
+
 
 @pytest.mark.parametrize(
-    "case", [*api_cases.CASES, *apply_cases.CASES, *pod_cases.CASES], ids=lambda case: case.__name__
+    "case",
+    [
+        *api_cases.CASES,
+        *apply_cases.CASES,
+        *pod_cases.CASES,
+        *job_cases.CASES,
+        *stateful_set_cases.CASES,
+        *watch_cases.CASES,
+    ],
+    ids=lambda case: case.__name__,
 )
-def test_contract(case: Callable[[Backend], None], namespace: Namespace) -> None:
-    case(Real(namespace.name))
+def test_contract(case: Callable[[Backend], None], backend: Real) -> None:
+    case(backend)
 
 
 def test_a_list_of_metadata_may_be_empty(namespace: Namespace) -> None:

@@ -6,11 +6,12 @@ import contextlib
 import threading
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 from mysqlops import errors
 from mysqlops.core import view
-from mysqlops.mysql import connect, group_replication, xcom
-from tests.database.group import Group, Member
+from mysqlops.mysql import catching_up, connect, group_replication, xcom
+from tests.database.group import REPLICATION, Group, Member
 from tests.simulation.group_contract import NAME
 
 _EMPTIED = """
@@ -19,6 +20,8 @@ SET GLOBAL group_replication_member_expel_timeout = 0; SET sql_log_bin = 0; CREA
 CREATE TABLE IF NOT EXISTS shop.t (id INT AUTO_INCREMENT PRIMARY KEY); TRUNCATE TABLE shop.t;
 RESET BINARY LOGS AND GTIDS; SET GLOBAL super_read_only = ON
 """
+_CA = "/run/tls/ca.crt"
+_SPOILT_ROWS = 1000
 
 
 class RealClient:
@@ -77,6 +80,8 @@ class RealServers:
         for member in self._members:
             member.go_on()
             member.leave()
+            with member.server(catching_up.STOP_SECONDS) as server:
+                catching_up.remove(server)
             with contextlib.suppress(errors.StatementFailed):  # never in a group
                 member.drop_received()
             member.query(*_EMPTIED.split(";"))
@@ -152,6 +157,34 @@ class RealServers:
         with self._members[number].server() as server:
             group_replication.respell_address(server)
 
+    def start_as_it_is(self, number: int) -> None:
+        with self._members[number].server(60) as server:
+            server.query("START GROUP_REPLICATION")
+
+    def catch_up(self, number: int, source: int) -> None:
+        with self._members[number].server() as server:
+            catching_up.begin(server, self._members[source].host, replace(REPLICATION, ca_file=_CA), _CA)
+
+    def channel(self, number: int) -> catching_up.State | None:
+        with self._members[number].server() as server:
+            return catching_up.state(server)
+
+    def stop_receiving(self, number: int) -> None:
+        with self._members[number].server() as server:
+            catching_up.stop_receiving(server)
+
+    def apply_received(self, number: int) -> None:
+        with self._members[number].server() as server:
+            catching_up.start_applying(server)
+
+    def remove_channel(self, number: int) -> None:
+        with self._members[number].server(catching_up.STOP_SECONDS) as server:
+            catching_up.remove(server)
+
+    def remove_applied_channel(self, number: int) -> None:
+        with self._members[number].server(catching_up.STOP_SECONDS) as server:
+            catching_up.remove_applied(server)
+
     # --- as clients and others do it
     def set_bootstrap(self, number: int) -> None:
         self._members[number].query("SET GLOBAL group_replication_bootstrap_group = ON")
@@ -168,6 +201,12 @@ class RealServers:
 
     def hold_up(self, number: int) -> None:
         self._members[number].hold_up()
+
+    def spoil(self, number: int) -> None:
+        """Rows that no transaction wrote are where the next ones should be."""
+        rows = ", ".join(f"({one})" for one in range(1, _SPOILT_ROWS))
+        apart = "SET GLOBAL super_read_only = OFF", "SET sql_log_bin = 0", f"INSERT IGNORE INTO shop.t VALUES {rows}"
+        self._members[number].query(*apart, "SET GLOBAL super_read_only = ON")
 
     def expel_late(self, number: int, seconds: int) -> None:
         self._members[number].query(f"SET GLOBAL group_replication_member_expel_timeout = {seconds}")

@@ -9,7 +9,7 @@ import pytest
 from tests.database.containers import Template
 from tests.database.group import Group, Settings
 from tests.database.group_servers import RealServers
-from tests.simulation import group_cases, group_fault_cases, obituary_cases, return_cases
+from tests.simulation import catching_up_cases, group_cases, group_fault_cases, obituary_cases, return_cases
 from tests.simulation.group_contract import Case, cases
 
 
@@ -29,7 +29,7 @@ def servers(shared: RealServers) -> RealServers:
     "case",
     [
         pytest.param(one, id=one.name, marks=[pytest.mark.long] if one.is_long else [])
-        for one in cases(group_cases, group_fault_cases, obituary_cases, return_cases)
+        for one in cases(group_cases, group_fault_cases, obituary_cases, return_cases, catching_up_cases)
     ],
 )
 def test_real_servers(servers: RealServers, case: Case) -> None:

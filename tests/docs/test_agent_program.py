@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
+import zipfile
 import zlib
+from importlib import resources
+from pathlib import Path
 
 import pytest
 
+from mysqlops import errors
 from mysqlops.agent import unpack
+from mysqlops.cli.main import run
 from mysqlops.core.spec import ClusterSpec
+from mysqlops.kube import manifests
 from mysqlops.objects import backup as planning
 from mysqlops.objects import render
 from mysqlops.operations import bundle, deploy, signing
@@ -35,6 +42,41 @@ def test_it_runs_and_fits_into_a_config_map_that_kubectl_applies() -> None:
     assert len(base64.b64encode(content)) < APPLY_ANNOTATION_LIMIT - 8_192
 
 
+@pytest.mark.parametrize(
+    ("wheels", "said"),
+    [
+        ({}, "expected one wheel, found none"),
+        ({"a.whl": b"", "b.whl": b""}, r"found a\.whl, b\.whl"),
+        ({"a.whl": b"no zip"}, "not a zip file"),
+    ],
+)
+def test_a_checkout_that_is_not_whole_is_named(tmp_path: Path, wheels: dict[str, bytes], said: str) -> None:
+    for name, content in wheels.items():
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(errors.ConfigError, match=said) as found:
+        bundle._wheel(tmp_path)
+    assert str(tmp_path) in str(found.value)
+
+
+def test_a_command_in_a_checkout_without_the_wheel_ends_with_that_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "mysqlops").symlink_to(bundle._ROOT / "mysqlops")
+    monkeypatch.setattr(bundle, "_ROOT", tmp_path)
+    bundle.build.cache_clear()
+    try:
+        assert run(["version"]) == errors.ConfigError.exit_code
+    finally:
+        bundle.build.cache_clear()
+    assert "vendor: expected one wheel, found none" in capsys.readouterr().err
+
+
+def test_a_checkout_without_manifests_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resources, "files", lambda _: tmp_path / "mysqlops")
+    with pytest.raises(errors.ConfigError, match="manifests is missing"):
+        manifests.read_text("sql/client.sh")
+
+
 _FILES = {"mysqlops/a.py": b"a = 1\n\nb = 2\n", "mysqlops/empty.py": b"", "pymysql/b.py": b"\xc3\xa4\n"}
 _WHOLE = b"14 mysqlops/a.py\n0 mysqlops/empty.py\n3 pymysql/b.py\n\na = 1\n\nb = 2\n\xc3\xa4\n"
 _PACKED = bundle._packed(_FILES)
@@ -52,6 +94,35 @@ _PACKED = bundle._packed(_FILES)
 def test_a_program_of_each_release_says_which_modules_it_has(outside: dict[str, bytes]) -> None:
     content = bundle._zipped({"__main__.py": b"", **outside})
     assert [bundle.lacks(content, path) for path in (*_FILES, "mysqlops/c.py")] == [False, False, False, True]
+
+
+def _rezipped(content: bytes, **changed: bytes) -> bytes:
+    """The same files, as another zlib would write them."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        for name, text in (bundle._unzipped(content) | changed).items():
+            archive.writestr(name, text)
+    return buffer.getvalue()
+
+
+def test_programs_are_the_same_by_their_files_alone() -> None:
+    """The version in a program and in the ConfigMap's annotation is whatever somebody wrote there."""
+    ours = bundle.build().content
+    assert _rezipped(ours) != ours
+    assert bundle.is_same(ours, _rezipped(ours))
+    theirs = bundle._packed({**bundle.files(ours), "mysqlops/agent/life.py": b"import os\n"})
+    assert not bundle.is_same(ours, _rezipped(ours, **{unpack.PROGRAM: theirs}))
+    assert not bundle.is_same(ours, _rezipped(ours, **{"__main__.py": b"import os\n"}))
+    for damaged in (b"", b"x", ours[:-9], _rezipped(ours, **{unpack.PROGRAM: b"BZh9"}), bundle._zipped({"a": b""})):
+        assert not bundle.is_same(ours, damaged)
+
+
+def test_a_program_that_unpacks_to_any_size_is_none() -> None:
+    large = bundle._zipped({"__main__.py": b"0" * (unpack.LARGEST + 1)})
+    assert len(large) < 1 << 20, "a ConfigMap holds it"
+    with pytest.raises(ValueError, match="more than a program"):
+        bundle._unzipped(large)
+    assert not bundle.lacks(large, "mysqlops/c.py")
 
 
 def test_a_program_is_what_was_packed_or_an_error() -> None:

@@ -103,7 +103,7 @@ _OWN = {
         "agent/jobs/backup.py",
         "agent/jobs/replay.py",
     ),
-    *("drill/clients/fleet.py", "drill/reach/lab.py"),
+    "drill/reach/lab.py",
     *("cli/output.py", "cli/yaml_text.py", "core/typed.py", "kube/manifests.py"),
 }
 

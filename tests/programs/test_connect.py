@@ -245,3 +245,74 @@ def test_a_bounded_connection_reads_what_others_read() -> None:
             )
     finally:
         server.close()
+
+
+_OK = b"\0\0\0" + struct.pack("<HH", 2, 0)
+_EOF = b"\xfe" + struct.pack("<HH", 0, 2)
+
+
+def _column(kind: int = 0xFD) -> bytes:
+    names = b"".join(bytes([len(one)]) + one for one in (b"def", b"", b"", b"", b"c", b""))
+    return names + b"\x0c" + struct.pack("<HIBHB", 45, 100, kind, 0, 0) + b"\0\0"
+
+
+@contextlib.contextmanager
+def _connected(*answer: bytes, is_bounded: bool = True) -> Iterator[connect.Server]:
+    """A session with a server that answers the first question after the login with these packets."""
+    listening = socket.socket()
+    listening.bind(("127.0.0.1", 0))
+    listening.listen(1)
+
+    def serve() -> None:
+        client, _ = listening.accept()
+        with client, contextlib.suppress(OSError):
+            client.settimeout(5)
+            client.sendall(_packet(0, _GREETING))
+            client.recv(4096)
+            client.sendall(_packet(2, _OK))
+            while b"SELECT" not in client.recv(4096):
+                client.sendall(_packet(1, _OK))
+            client.sendall(b"".join(_packet(number, one) for number, one in enumerate(answer, 1)))
+            client.recv(4096)
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    login, port = connect.Login("app", "x", "", adoption.DISABLED), int(listening.getsockname()[1])
+    with connect.connect_tcp("127.0.0.1", login, port=port, timeout_seconds=1, is_bounded=is_bounded) as server:
+        yield server
+    thread.join(10)
+    listening.close()
+
+
+@pytest.mark.parametrize("is_bounded", [True, False])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        (b"",),
+        (b"\xff",),
+        (b"\xff\x01",),
+        (b"\xff\x15\x04#\xff\xfe\xfd\xfc\xfbno",),
+        (b"\0",),
+        (b"\xfb/etc/passwd",),
+        (b"\x01", b"", _EOF),
+        (b"\x01", b"\xfb" * 30, _EOF),
+        (b"\x01", _column(), b"\0"),
+        (b"\x01", _column(), _EOF, b"\xfd\xff\xff\xff", _EOF),
+        (b"\x01", _column(3), _EOF, b"\x03abc", _EOF),
+        (b"\x01", _column(0xF6), _EOF, b"\x03abc", _EOF),
+        (b"\x01", _column(3), _EOF, b"\xfc\x88\x13" + b"9" * 5000, _EOF),
+    ],
+    ids=lambda one: str(one)[:40],
+)
+def test_an_answer_that_is_none_is_an_error_of_ours(answer: tuple[bytes, ...], is_bounded: bool) -> None:
+    """PyMySQL raised IndexError, struct.error, ValueError…, which ended whoever asks several servers at the first."""
+    with _connected(*answer, is_bounded=is_bounded) as server:
+        with pytest.raises(errors.MysqlError):
+            server.query("SELECT 1")
+        with pytest.raises(errors.ConnectFailed):  # where the answer would have ended, nobody knows
+            server.query("SELECT 1")
+
+
+def test_an_answer_without_rows_has_no_value() -> None:
+    with _connected(_OK) as server, pytest.raises(errors.ConnectFailed, match="2027: its answer cannot be read"):
+        server.scalar("SELECT 1")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from mysqlops.agent import openssl, tls_check
 from mysqlops.core import names
+from tests.simulation import certificate_cases
 
 HOSTS = ("mysql-0.mysql.db.svc", "mysql-primary.db.svc")
 
@@ -70,3 +72,8 @@ def test_a_bundle_with_comments_in_any_script_is_taken(
 ) -> None:
     commented = {name: f"# Főtanúsítvány, 認証局\n{text}" for name, text in made[0].items() if name != "tls.key"}
     assert tls_check.refused_because({**made[0], **commented}, HOSTS, tmp_path) is None
+
+
+@pytest.mark.parametrize("case", certificate_cases.CASES, ids=lambda case: case.__name__)
+def test_the_simulators_contract(case: Callable[[Path, certificate_cases.Accepts], None], tmp_path: Path) -> None:
+    case(tmp_path, lambda files: tls_check.refused_because(files, ["mysql-0.mysql.db.svc"], tmp_path) is None)

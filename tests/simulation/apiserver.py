@@ -1,7 +1,8 @@
 """An API server in memory, for one namespace: the verbs with the preconditions and conflicts of the real one.
 
-Contract: tests/simulation/api_cases.py holds for it and for the lab's API server. Nothing here reads a clock, draws a
-random number or waits; the order of everything is the order of creation, or of names where the real one sorts.
+Contract: api_cases.py, apply_cases.py and watch_cases.py hold for it and for the lab's API server. Nothing here reads a
+clock, draws a random number or waits; the order of everything is the order of creation, or of names where the real one
+sorts.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import builtins
 from collections import deque
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from mysqlops import errors
 from mysqlops.core.typed import Json
@@ -24,6 +26,29 @@ _ORPHAN = "orphan"
 _WATCHED, _KEPT = ("Pod", "Lease"), 500  # of these kinds the last changes
 # What readers share instead of getting copies: most of what is read.
 _FROZEN = {"Pod": ("metadata", "spec", "status"), "StatefulSet": ("spec", "status")}
+
+
+class Change(NamedTuple):
+    """What a watch is made of. `before` is None of what was made, `after` of what was deleted."""
+
+    version: int
+    before: Json | None
+    after: Json | None
+
+    def event(self, selects: Callable[[Json], bool]) -> Json | None:
+        """As a watch of what is selected shows it: what leaves the selection is deleted, as it was before that."""
+        was, now = (one if one is not None and selects(one) else None for one in (self.before, self.after))
+        if now is not None:
+            return event("ADDED" if was is None else "MODIFIED", now["metadata"])
+        if was is not None:
+            return event("DELETED", {**was["metadata"], "resourceVersion": str(self.version)})
+        return None
+
+
+def event(kind: str, metadata: Json) -> Json:
+    """One of a watch that asked for metadata."""
+    bare = {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1"}
+    return {"type": kind, "object": {**bare, **objects.copied({"metadata": metadata})}}
 
 
 class Stored:
@@ -56,7 +81,8 @@ class ApiServer:
         self._news = 0  # grows with each change that a controller may look at
         self._settled: dict[tuple[str, ...], int] = {}
         self._frozen_at: int | None = None
-        self._changes: dict[str, deque[tuple[int, str, Json]]] = {kind: deque(maxlen=_KEPT) for kind in _WATCHED}
+        self.revisions: dict[str, Json] = {}  # of StatefulSets: the template of each
+        self._changes: dict[str, deque[Change]] = {kind: deque(maxlen=_KEPT) for kind in _WATCHED}
 
     # Reading
 
@@ -103,15 +129,15 @@ class ApiServer:
     def has_changed(self, kind: str, since: int) -> bool:
         """Whether a watch has something to show."""
         kept, until = self._changes[kind], self.version(cached=True)
-        return bool(kept) and since < min(kept[-1][0], until)
+        return bool(kept) and since < min(kept[-1].version, until)
 
-    def changes(self, kind: str, since: int) -> builtins.list[tuple[int, str, Json]]:
-        """What a watch shows after that version: as much as the cache has. Raises KubeError if that is no longer
+    def changes(self, kind: str, since: int) -> builtins.list[Change]:
+        """What a watch is made of after that version: as much as the cache has. Raises KubeError if that is no longer
         kept."""
         kept, until = self._changes[kind], self.version(cached=True)
-        if len(kept) == _KEPT and kept[0][0] > since + 1:
+        if len(kept) == _KEPT and kept[0].version > since + 1:
             raise errors.KubeError(f"WATCH {kind}: 410 too old resource version: {since}")
-        return [(version, event, objects.copied(thing)) for version, event, thing in kept if since < version <= until]
+        return [one for one in kept if since < one.version <= until]
 
     # Writing
 
@@ -219,10 +245,13 @@ class ApiServer:
         left = [one for one in found.thing["metadata"].get("finalizers") or [] if one != finalizer]
         meta = {key: value for key, value in found.thing["metadata"].items() if key != "finalizers"}
         new = {**found.thing, "metadata": {**meta, **({"finalizers": left} if left else {})}}
-        if objects.is_going(new) and not left:
+        if objects.is_going(new) and not left and (kind != "Pod" or not new["metadata"]["deletionGracePeriodSeconds"]):
             self._remove(kind, name)
         else:
             self._store(kind, found, new, found.owners)
+
+    def date(self) -> str:
+        return f"{self._now():%Y-%m-%dT%H:%M:%SZ}"
 
     def run_controllers(self, *names: str) -> None:
         """One round of all controllers, or of those named, in the order of controllers.ALL."""
@@ -242,15 +271,14 @@ class ApiServer:
 
     def _add(self, kind: str, manifest: Json, manager: str, *, dry_run: bool) -> Json:
         thing = {"kind": kind, **preconditions.without_system(manifest)}
-        made = f"{self._now():%Y-%m-%dT%H:%M:%SZ}"
         meta = {"name": manifest["metadata"]["name"], "uid": self._new_uid()}
         meta |= {} if kind in _WITHOUT_NAMESPACE else {"namespace": self.namespace}
-        thing["metadata"] = {**thing["metadata"], **meta, "creationTimestamp": made}
+        thing["metadata"] = {**thing["metadata"], **meta, "creationTimestamp": self.date()}
         thing = admission.created(kind, thing, self.peek_all("StorageClass"))
         if not dry_run:
             stored = Stored(self._numbered(thing), {manager: frozenset(ownership.fields(manifest))})
             self._tables.setdefault(kind, {})[meta["name"]] = stored
-            self._tell("ADDED", stored.thing)
+            self._tell("ADDED", stored.thing, Change(self._version, None, stored.thing))
             return stored.copy()
         return objects.copied(thing)
 
@@ -276,7 +304,8 @@ class ApiServer:
             return found.copy()
         stored = Stored(self._numbered(new), owners)
         self._tables[kind][new["metadata"]["name"]] = stored
-        self._tell("MODIFIED", stored.thing, is_news=controllers.is_news(kind, found.thing, new))
+        change = Change(self._version, found.thing, stored.thing)
+        self._tell("MODIFIED", stored.thing, change, is_news=controllers.is_news(kind, found.thing, new))
         return stored.copy()
 
     def _numbered(self, thing: Json) -> Json:
@@ -284,12 +313,12 @@ class ApiServer:
         numbered = {**thing, "metadata": {**thing["metadata"], "resourceVersion": str(self._version)}}
         return numbered | {part: sharing.frozen(numbered.get(part)) for part in _FROZEN.get(thing["kind"], ())}
 
-    def _tell(self, event: str, thing: Json, *, is_news: bool = True) -> None:
+    def _tell(self, kind: str, thing: Json, change: Change, *, is_news: bool = True) -> None:
         self._news += is_news
         if thing["kind"] in _WATCHED:
-            self._changes[thing["kind"]].append((self._version, event, thing))
+            self._changes[thing["kind"]].append(change)
         if self.on_change is not None:
-            self.on_change(event, thing, is_news)
+            self.on_change(kind, thing, is_news)
 
     def _with_finalizer(self, thing: Json) -> Json:
         finalizers = thing["metadata"].get("finalizers") or []
@@ -322,4 +351,5 @@ class ApiServer:
 
     def _remove(self, kind: str, name: str) -> None:
         found = self._tables[kind].pop(name)
-        self._tell("DELETED", self._numbered(found.thing))
+        gone = self._numbered(found.thing)
+        self._tell("DELETED", gone, Change(self._version, found.thing, None))

@@ -11,11 +11,13 @@ from typing import Protocol
 import pytest
 
 from mysqlops import errors
+from mysqlops.agent import api
 from mysqlops.core.typed import Json
-from tests.simulation import manifests, objects, preconditions
+from tests.simulation import clients, manifests, objects, preconditions
 from tests.simulation.apiserver import ApiServer
 
 _ROUNDS = 30
+_ENDS = {"true": "Succeeded", "false": "Failed"}  # programs
 
 
 class Backend(Protocol):
@@ -51,6 +53,15 @@ class Backend(Protocol):
 
     def until(self, check: Callable[[], bool], what: str) -> None: ...
 
+    def let_pass(self) -> None:
+        """Time enough for what should not happen."""
+
+    def agent(self) -> api.Api:
+        """What an agent has of it."""
+
+    def old_version(self) -> str:
+        """From which no watch of Leases can go on any more."""
+
 
 class Simulated(ApiServer):
     """The API server in memory with a scheduler and a kubelet that do their work at once, whenever a case waits."""
@@ -75,6 +86,21 @@ class Simulated(ApiServer):
             self._run_pods()
         raise AssertionError(f"not within {_ROUNDS} rounds: {what}")
 
+    def agent(self) -> api.Api:
+        """Its watches look once a second."""
+
+        def wait(seconds: float) -> clients.Wait:
+            looks = itertools.repeat(True, int(seconds))
+            return lambda: next(looks, False)
+
+        return clients.AgentApi(self, wait=wait)
+
+    def old_version(self) -> str:
+        version = self.create("Lease", manifests.lease("old"))["metadata"]["resourceVersion"]
+        for number in range(1000):
+            self.merge_patch("Lease", "old", {"spec": {"holderIdentity": str(number)}})
+        return str(version)
+
     def _run_pods(self) -> None:
         for pod in self.peek_all("Pod"):
             name = pod["metadata"]["name"]
@@ -85,11 +111,25 @@ class Simulated(ApiServer):
                 if all(claim is not None and not objects.is_going(claim) for claim in claims):
                     self.set_status("Pod", name, {"spec": {"nodeName": "node-1"}})
             else:
-                ready = {"conditions": [{"type": "Ready", "status": "True"}], "podIP": "10.0.0.1", "phase": "Running"}
-                self.set_status("Pod", name, {"status": ready})
+                self.set_status("Pod", name, {"status": _running(pod["spec"])})
+
+    def let_pass(self) -> None:
+        for _ in range(_ROUNDS):
+            self.run_controllers()
+            self._run_pods()
 
     def _claim(self, name: str) -> Json | None:
         return self.peek("PersistentVolumeClaim", name)
+
+
+def _running(spec: Json) -> Json:
+    """A pod's status, soon after its containers started."""
+    if "activeDeadlineSeconds" in spec:
+        return {"phase": "Failed", "reason": "DeadlineExceeded"}
+    if spec.get("restartPolicy") == "Never" and (ends := _ENDS.get(spec["containers"][0]["command"][0])):
+        return {"phase": ends}
+    ready = str(all(one.get("readinessProbe") != manifests.NEVER for one in spec["containers"]))
+    return {"conditions": [{"type": "Ready", "status": ready}], "podIP": "10.0.0.1", "phase": "Running"}
 
 
 def find(backend: Backend, kind: str, name: str) -> Json | None:

@@ -1,7 +1,7 @@
 """Certificates of a world: the agent's code (agent/certificates.py) over an openssl of words, with files in memory.
 
 A CA is a line with its number; a certificate names the CA that signed it. Whether members verify each other is looked
-at whenever one of them loads another certificate.
+at whenever one of them loads another certificate. Contract: certificate_cases.py.
 """
 
 from __future__ import annotations
@@ -56,13 +56,14 @@ class Signers:
     def make_certificate(
         self, _: object, key: str, ca: str, where: tuple[str, str], *, days: int = 0, also: Sequence[str] = ()
     ) -> Files:
-        assert self.fits(ca, key), f"{key} does not belong to {ca}"
+        if not self.fits(ca, key):
+            raise errors.StepFailed("openssl x509 failed: CA certificate and CA private key do not match")
         number = next(self._numbers)
         text = f"certificate {number} by {ca.splitlines()[0]} for {','.join(also)}\n{_END}"
         return {CERTIFICATE: text, KEY: f"key {number}"}
 
     def fits(self, certificate: str, key: str) -> bool:
-        return key == f"key of {certificate.splitlines()[0]}"
+        return key == _key(certificate)
 
     def stand_ins(self) -> list[tuple[Any, str, Any]]:
         """What is replaced, where, and by what."""
@@ -78,6 +79,12 @@ def signer(certificate: str) -> str:
     return certificate.partition(" by ")[2].partition(" for ")[0]
 
 
+def _key(certificate: str) -> str:
+    """That belongs to a CA, or to what a CA signed."""
+    first = certificate.splitlines()[0]
+    return f"key of {first}" if first.startswith("CA ") else f"key {first.split()[1]}"
+
+
 def hostnames(certificate: str) -> list[str]:
     return [one for one in certificate.partition(" for ")[2].splitlines()[0].split(",") if one]
 
@@ -89,10 +96,11 @@ class Certificates(certificates.Certificates):
         super().__init__(client, me, folder)  # type: ignore[arg-type]
 
     def write(self, files: Files) -> None:
-        if signer(files.get(CERTIFICATE, "")) not in files.get(CA, "").splitlines():
-            raise errors.StepFailed(
-                f"Secret {names.tls_secret(self._me.cluster)} is not loaded: its CA did not sign it"
-            )
+        missing = [name for name in (CA, CERTIFICATE, KEY) if not files.get(name)]
+        is_trusted = not missing and signer(files[CERTIFICATE]) in files[CA].splitlines()
+        if not is_trusted or files[KEY] != _key(files[CERTIFICATE]):
+            why = f"it lacks {', '.join(missing)}" if missing else "its CA did not sign it, or its key is another's"
+            raise errors.StepFailed(f"Secret {names.tls_secret(self._me.cluster)} is not loaded: {why}")
         self._folder.files.update({name: files[name] for name in (CA, KEY, CERTIFICATE)})  # type: ignore[attr-defined]
 
 

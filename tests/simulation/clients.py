@@ -19,7 +19,7 @@ from mysqlops.core.typed import Json
 from mysqlops.kube import attach, client
 from mysqlops.kube import exec as kube_exec
 from mysqlops.kube.guard import Guard
-from tests.simulation import objects, preconditions
+from tests.simulation import apiserver, objects, preconditions
 from tests.simulation.apiserver import ApiServer
 
 T = TypeVar("T")
@@ -83,27 +83,30 @@ class _Wire:
         return self.send(text, effect)
 
     def watch(self, path: str, query: Mapping[str, str], wait: Wait) -> Iterator[Json]:
-        """As long as `wait` says; an event is one more message that may not arrive."""
+        """As long as `wait` says, and at its end how far it came; an event is one more message that may not arrive."""
         kind, _ = _target(path)
         only = query.get("fieldSelector", "").removeprefix("metadata.name=")
-        selects = objects.selects(query.get("labelSelector", ""))
-        text = f"WATCH {kind} {only}".rstrip()
+        has_labels = objects.selects(query.get("labelSelector", ""))
+
+        def selects(thing: Json) -> bool:
+            return only in ("", thing["metadata"]["name"]) and has_labels(objects.labels_of(thing))
 
         def begin() -> tuple[int, list[Json]]:
             if version := query.get("resourceVersion"):
                 return int(version), []
-            found = self._server.peek(kind, only)
-            return self._server.version(), [found] if found else []
+            return self._server.version(), [thing for thing in self._server.peek_all(kind) if selects(thing)]
 
-        at, first = self.send(text, begin)
-        yield from ({"type": "ADDED", "object": objects.copied(thing)} for thing in first)
+        at, first = self.send(f"WATCH {kind} {only}".rstrip(), begin)
+        yield from (apiserver.event("ADDED", thing["metadata"]) for thing in first)
         while wait():
             if not self._server.has_changed(kind, at):
                 continue
-            for version, event, thing in self.send(f"EVENT {kind}", partial(self._server.changes, kind, at)):
-                at = version
-                if only in ("", thing["metadata"]["name"]) and selects(objects.labels_of(thing)):
-                    yield {"type": event, "object": thing}
+            for change in self.send(f"EVENT {kind}", partial(self._server.changes, kind, at)):
+                at = change.version
+                if found := change.event(selects):
+                    yield found
+        version = str(self._server.version(cached=True))
+        yield apiserver.event("BOOKMARK", {"resourceVersion": version, "creationTimestamp": None})
 
     def create(self, path: str, body: Json, query: Mapping[str, str]) -> Json:
         kind, _ = _target(path)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from mysqlops import errors
 from mysqlops.core.typed import Json
-from tests.simulation import admission, objects, statefulset
+from tests.simulation import admission, job_controller, objects, statefulset
 
 if TYPE_CHECKING:
     from tests.simulation.apiserver import ApiServer
@@ -154,6 +154,7 @@ ALL: Mapping[str, Controller] = {
     "garbage": collect_garbage,
     "claims": protect_claims,
     "statefulsets": statefulset.reconcile_all,
+    "jobs": job_controller.run_jobs,
     "binder": bind_claims,
     "slices": fill_slices,
     "balancers": give_addresses,

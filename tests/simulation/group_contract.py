@@ -15,7 +15,7 @@ from typing import Protocol, TypeVar
 from mysqlops import errors
 from mysqlops.core import group as noted
 from mysqlops.core import names, view
-from mysqlops.mysql import xcom
+from mysqlops.mysql import catching_up, xcom
 
 T = TypeVar("T")
 NAME = "aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa"
@@ -64,11 +64,24 @@ class Servers(Protocol):
     def respell(self, number: int) -> None:
         """Its address in other capitals, for the next join."""
 
+    def start_as_it_is(self, number: int) -> None:
+        """START GROUP_REPLICATION alone, whatever the server was set to before."""
+
+    def catch_up(self, number: int, source: int) -> None: ...
+    def channel(self, number: int) -> catching_up.State | None: ...
+    def stop_receiving(self, number: int) -> None: ...
+    def apply_received(self, number: int) -> None: ...
+    def remove_channel(self, number: int) -> None: ...
+    def remove_applied_channel(self, number: int) -> None: ...
+
     # As clients and others do it.
     def set_bootstrap(self, number: int) -> None: ...
     def client(self, number: int) -> Client: ...
     def write_alone(self, number: int) -> None: ...
     def hold_up(self, number: int) -> None: ...
+    def spoil(self, number: int) -> None:
+        """From now on it can apply no write of others."""
+
     def expel_late(self, number: int, seconds: int) -> None:
         """As that member sees to it, a member that is away stays in the view for so much longer."""
 

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from mysqlops import errors
 from mysqlops.core import names, view
-from mysqlops.mysql import clone, connect, group_replication, xcom
+from mysqlops.mysql import catching_up, clone, connect, group_replication, xcom
 from tests.simulation import group as groups
 from tests.simulation import mysqld
 from tests.simulation.group_contract import NAME
@@ -113,7 +113,7 @@ class ModelServers(mysqld.Around):
                 if not member.is_up:
                     raise errors.ConnectFailed(f"{member.pod} is down")
                 outcome.append(work(SimServer(member, self.scheduler, lambda _: None, is_admin=True)))
-            except errors.MysqlError as error:
+            except errors.MysqlopsError as error:
                 outcome.append(error)
 
         Process(self.scheduler, "the case", run)
@@ -187,6 +187,27 @@ class ModelServers(mysqld.Around):
     def respell(self, number: int) -> None:
         self._do(number, group_replication.respell_address)
 
+    def start_as_it_is(self, number: int) -> None:
+        self._do(number, lambda server: server.execute_secret("START GROUP_REPLICATION", "START GROUP_REPLICATION"))
+
+    def catch_up(self, number: int, source: int) -> None:
+        self._do(number, lambda server: catching_up.begin(server, self.members[source].host, _LOGIN, "ca.crt"))
+
+    def channel(self, number: int) -> catching_up.State | None:
+        return self._do(number, catching_up.state)
+
+    def stop_receiving(self, number: int) -> None:
+        self._do(number, catching_up.stop_receiving)
+
+    def apply_received(self, number: int) -> None:
+        self._do(number, catching_up.start_applying)
+
+    def remove_channel(self, number: int) -> None:
+        self._do(number, catching_up.remove)
+
+    def remove_applied_channel(self, number: int) -> None:
+        self._do(number, catching_up.remove_applied)
+
     # --- as clients and others do it
     def set_bootstrap(self, number: int) -> None:
         self._do(number, lambda server: server.query("SET GLOBAL group_replication_bootstrap_group = ON"))
@@ -200,6 +221,9 @@ class ModelServers(mysqld.Around):
 
     def hold_up(self, number: int) -> None:
         self.members[number].applier_held = True
+
+    def spoil(self, number: int) -> None:
+        self.members[number].applier_fails = True
 
     def expel_late(self, number: int, seconds: int) -> None:
         self.members[number].variables["group_replication_member_expel_timeout"] = seconds

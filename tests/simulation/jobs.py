@@ -1,6 +1,7 @@
 """Jobs that put a backup onto a member's claim, and the backups: copies of what a member had executed at some moment.
 
-A Job's work appears all at once, when it ends; a Job that is deleted before leaves nothing on the claim.
+A pod's work appears all at once, when it ends; one that is deleted before leaves nothing on the claim. Its Job is the
+controllers'.
 """
 
 from __future__ import annotations
@@ -23,12 +24,12 @@ _SECONDS = (3.0, 20.0)
 
 
 class Jobs:
-    """What runs Jobs, and the repository."""
+    """What runs the pods of Jobs, and the repository."""
 
     def __init__(self, world: World) -> None:
         self._world = world
         self.backups: dict[str, tuple[backup.Backup, Holdings]] = {}
-        self._due: dict[str, float] = {}  # by the Job's UID
+        self._due: dict[str, float] = {}  # by the pod's UID
         for at in _BACKUP_TIMES:
             world.scheduler.at(at, self._back_up)
 
@@ -69,53 +70,48 @@ class Jobs:
         return next((made for made, _ in reversed(self.backups.values())), None)
 
     def turn(self) -> None:
-        """Only while the API server answers."""
-        for job in [*self._world.api.peek_all("Job")]:
-            uid, meta = job["metadata"]["uid"], job["metadata"]
-            if (job.get("status") or {}).get("conditions") or objects.is_going(job):
+        """As the kubelets of its pods; only while the API server answers."""
+        for pod in [*self._world.api.peek_all("Pod")]:
+            if not is_of_job(pod) or objects.is_ended(pod):
                 continue
-            if uid not in self._due:
-                self._due[uid] = self._world.now() + self._world.random.uniform(*_SECONDS)
-                self._begin(job)
-            elif self._world.now() >= self._due[uid] and self._fill(job):
-                self._end(meta["name"])
+            uid, node = pod["metadata"]["uid"], pod["spec"].get("nodeName", "")
+            if node and self._world.is_down(node):
+                continue
+            if objects.is_going(pod):
+                self._world.api.finish_pod(pod["metadata"]["name"], uid)
+            elif not node:
+                self._place(pod)
+            elif self._world.now() >= self._due[uid] and self._fill(pod):
+                self._world.api.set_status("Pod", pod["metadata"]["name"], {"status": {"phase": "Succeeded"}})
 
-    def _begin(self, job: Json) -> None:
-        owner = {
-            "apiVersion": "batch/v1",
-            "kind": "Job",
-            "name": job["metadata"]["name"],
-            "uid": job["metadata"]["uid"],
-        }
-        labels = {**job["spec"]["template"]["metadata"]["labels"], _LABEL: job["metadata"]["name"]}
-        name = f"{job['metadata']['name']}-{job['metadata']['uid'][:5]}"
-        meta = {"name": name, "namespace": self._world.namespace, "labels": labels, "ownerReferences": [owner]}
-        spec = job["spec"]["template"]["spec"]
-        self._world.api.create("Pod", {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": spec})
+    def _place(self, pod: Json) -> None:
+        """Onto the node of its claim, once both are there."""
+        claims = [self._world.find("PersistentVolumeClaim", one) for one in objects.claims_of(pod)]
+        nodes = {self._world.volume(one).node for one in claims if one is not None and not objects.is_going(one)}
+        up = {name for name in nodes or self._world.nodes if not self._world.is_down(name)}
+        if None in claims or not up or len(nodes) > 1:
+            return
+        self._due[pod["metadata"]["uid"]] = self._world.now() + self._world.random.uniform(*_SECONDS)
+        running = {"spec": {"nodeName": min(up)}, "status": {"phase": "Running"}}
+        self._world.api.set_status("Pod", pod["metadata"]["name"], running)
 
-    def _fill(self, job: Json) -> bool:
-        """False while its claim is not there, or on a node that is down."""
-        world, text = self._world, json.dumps(job["spec"])
+    def _fill(self, pod: Json) -> bool:
+        """False while its claim is not there any more."""
+        world, text = self._world, json.dumps(pod["spec"])
         copy = next(copy for one, (_, copy) in self.backups.items() if one in text)
         version = next(made.server_version for one, (made, _) in self.backups.items() if one in text)
-        claims = [world.find("PersistentVolumeClaim", one) for one in objects.claims_of(job["spec"]["template"])]
-        claim = next((one for one in claims if one is not None and not objects.is_going(one)), None)
-        if claim is None or world.is_down(world.volume(claim).node):
+        claims = [world.find("PersistentVolumeClaim", one) for one in objects.claims_of(pod)]
+        claim = next((one for one in claims if one is not None), None)
+        if claim is None:
             return False
         volume = world.volume(claim)
         volume.empty()
         for gtid, content in copy.content.items():
             volume.executed.add(gtid, content)
         volume.uuid, volume.version = world.new_uuid(), version
+        world.ledger.filled(volume, copy)
         world.say(f"a Job has put a backup onto {volume.claim}")
         return True
-
-    def _end(self, name: str) -> None:
-        for pod in [*self._world.api.peek_all("Pod")]:
-            if objects.labels_of(pod).get(_LABEL) == name:
-                self._world.api.set_status("Pod", pod["metadata"]["name"], {"status": {"phase": "Succeeded"}})
-        done = {"conditions": [{"type": "Complete", "status": "True"}]}
-        self._world.api.set_status("Job", name, {"status": done})
 
 
 def is_of_job(pod: Json) -> bool:

@@ -2,6 +2,9 @@
 
 Each write has content of its own, so that the same GTID with other content is seen. A loss is only excused if a user
 accepted it by a verb that says so, and only for what nobody else held when he did.
+
+A restore in place begins another line of data, on claims with other names: it has what the backup has, and nothing else
+of the line before, which has it all when it comes back.
 """
 
 from __future__ import annotations
@@ -11,11 +14,16 @@ from typing import TYPE_CHECKING
 
 from mysqlops.core import names
 from tests.simulation.group import ONLINE, Group, Seat
-from tests.simulation.volume import Gtid
+from tests.simulation.volume import Gtid, Holdings, Volume
 
 if TYPE_CHECKING:
     from tests.simulation.mysqld import Mysqld
     from tests.simulation.world import World
+
+
+def _line(volume: Volume) -> str:
+    """The name of the template of its claim."""
+    return volume.claim.removesuffix(f"-{names.pod_of_claim(volume.claim)}")
 
 
 @dataclass
@@ -26,6 +34,7 @@ class Acknowledged:
     gtid: Gtid
     at: float
     incarnation: str
+    line: str
     is_excused: bool = False
 
 
@@ -40,6 +49,7 @@ class Ledger:
         self._proven: dict[Seat, int] = {}  # leader -> how many writes it was seen to hold
         self._equal: set[Seat] = set()
         self.by_hand: set[str] = set()  # UIDs of claims whose data a user destroyed
+        self._restored: dict[str, set[tuple[Gtid, int]]] = {}  # line -> what it began with
 
     # --- clients
     def write(self) -> None:
@@ -76,9 +86,25 @@ class Ledger:
         found = self._world.replication.write(seat, content)
         if found is None:
             return False
-        self.writes.append(Acknowledged(content, found, self._world.now(), seat.group.incarnation))
+        self.writes.append(
+            Acknowledged(content, found, self._world.now(), seat.group.incarnation, _line(server.volume))
+        )
         self.last_at, self.last_on = self._world.now(), server.pod
         return True
+
+    def filled(self, volume: Volume, copy: Holdings) -> None:
+        self._restored.setdefault(_line(volume), set()).update(copy.content.items())
+
+    def _missing(self, volume: Volume) -> list[Acknowledged]:
+        """What whoever leads with this data must hold and does not."""
+        line = _line(volume)
+        began_with = self._restored.get(line, set())
+        return [
+            one
+            for one in self.writes
+            if not one.is_excused and (one.line == line or (one.gtid, one.content) in began_with)
+            if not volume.holds(one.gtid, one.content)
+        ]
 
     # --- what users accept
     def accept_loss(self, members: list[str], why: str) -> None:
@@ -107,10 +133,9 @@ class Ledger:
             self._compare(group)
 
     def _prove(self, seat: Seat) -> None:
-        """Whoever leads holds all that was ever acknowledged."""
+        """Whoever leads holds all that was ever acknowledged on its line."""
         self._proven[seat] = len(self.writes)
-        volume = seat.server.volume
-        missing = [one for one in self.writes if not one.is_excused and not volume.holds(one.gtid, one.content)]
+        missing = self._missing(seat.server.volume)
         if missing:
             where = sorted({v.claim for v in self._world.existing() if v.holds(missing[-1].gtid, missing[-1].content)})
             self._violated(
@@ -157,8 +182,7 @@ class Ledger:
             for seat in group.seats:
                 if seat.state != ONLINE:
                     continue
-                volume = seat.server.volume
-                missing = [one for one in self.writes if not one.is_excused and not volume.holds(one.gtid, one.content)]
+                missing = self._missing(seat.server.volume)
                 if missing:
                     self._violated(
                         "acknowledged write missing",

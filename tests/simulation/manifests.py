@@ -9,6 +9,7 @@ import yaml
 
 from mysqlops.core.typed import Json
 
+NEVER = {"exec": {"command": ["false"]}}
 _LOCKED = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
 _USER = {"runAsNonRoot": True, "runAsUser": 999, "fsGroup": 999, "seccompProfile": {"type": "RuntimeDefault"}}
 
@@ -43,8 +44,9 @@ def _claim_spec() -> Json:
     return {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "16Mi"}}}
 
 
-def pod_spec(image: str) -> Json:
-    container = {"name": "main", "image": image, "securityContext": _LOCKED}
+def pod_spec(image: str, *, is_ready: bool = True) -> Json:
+    container: Json = {"name": "main", "image": image, "securityContext": _LOCKED}
+    container |= {} if is_ready else {"readinessProbe": NEVER}
     return {
         "automountServiceAccountToken": False,
         "containers": [{**container, "command": ["sleep", "3600"]}],
@@ -60,8 +62,16 @@ def pod_with_claim(name: str, image: str, claim_name: str) -> Json:
     return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec}
 
 
-def stateful_set(name: str, image: str, *, replicas: int, policy: str = "Parallel", claims: bool = False) -> Json:
-    spec = pod_spec(image)
+def stateful_set(
+    name: str,
+    image: str,
+    *,
+    replicas: int,
+    claims: bool = False,
+    is_ready: bool = True,
+    **more: Any,
+) -> Json:
+    spec = pod_spec(image, is_ready=is_ready)
     if claims:
         spec["containers"][0]["volumeMounts"] = [{"name": "data", "mountPath": "/data"}]
     template = {"metadata": {"labels": {"app": name}}, "spec": spec}
@@ -73,12 +83,25 @@ def stateful_set(name: str, image: str, *, replicas: int, policy: str = "Paralle
         "spec": {
             "serviceName": name,
             "replicas": replicas,
-            "podManagementPolicy": policy,
+            "podManagementPolicy": "Parallel",
             "updateStrategy": {"type": "OnDelete"},
             "selector": {"matchLabels": {"app": name}},
             "template": template,
             "volumeClaimTemplates": [claim_template] if claims else [],
+            **more,
         },
+    }
+
+
+def job(name: str, image: str, command: list[str], **more: Any) -> Json:
+    spec = {**pod_spec(image), "restartPolicy": "Never"}
+    spec["containers"][0]["command"] = command
+    template = {"metadata": {"labels": {"of": name}}, "spec": spec}
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {"name": name},
+        "spec": {"template": template, **more},
     }
 
 

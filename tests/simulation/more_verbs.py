@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from mysqlops import errors
-from mysqlops.core import cluster_file, exposure, names, ordered, target
+from mysqlops.core import cluster_file, exposure, names, ordered, target, timeline
 from mysqlops.core.spec import DEFAULT_AGENT_IMAGE
 from mysqlops.core.typed import Json
 from mysqlops.objects import exposed
@@ -16,6 +16,7 @@ from mysqlops.operations import cluster_file as files
 from mysqlops.operations import (
     configure,
     expose,
+    in_place,
     observe,
     remake,
     restore_member,
@@ -151,13 +152,35 @@ def _apply(verbs: Verbs, session: Session, command: Command) -> None:
 def _restore_member(verbs: Verbs, session: Session, command: Command) -> None:
     """The newest backup, or the one that an earlier run has begun to put there, as the refusal says."""
     name, pod, jobs = verbs.world.name, verbs.member(command), verbs.world.jobs
-    lease = verbs.world.find("Lease", names.group_lease(name)) or {"metadata": {}}
-    begun = ordered.filling(lease["metadata"].get("annotations") or {}).get(pod, "")
+    begun = ordered.filling(_notes(verbs)).get(pod, "")
     chosen = jobs.backups[begun][0] if begun else jobs.newest()
     with verbs.changing(session, command):
         if chosen is None:
             raise errors.StorageError("there is no backup yet")
         restore_member.execute(session, name, pod, chosen, _TARGET, accept_loss=False)
+
+
+def _notes(verbs: Verbs) -> dict[str, str]:
+    lease = verbs.world.find("Lease", names.group_lease(verbs.world.name)) or {"metadata": {}}
+    return lease["metadata"].get("annotations") or {}
+
+
+def _restore_in_place(verbs: Verbs, session: Session, command: Command) -> None:
+    """The newest backup, or the one whose restore an earlier run has begun, as the refusal says."""
+    name, jobs, begun = verbs.world.name, verbs.world.jobs, timeline.swap_of(_notes(verbs))
+    chosen = jobs.backups[begun.backup][0] if begun and begun.backup else jobs.newest()
+    with verbs.changing(session, command):
+        if chosen is None:
+            raise errors.StorageError("there is no backup yet")
+        remake.finish(session, name)
+        source = in_place.Source(chosen, _TARGET)
+        in_place.execute(session, name, in_place.plan(session, name, source), source)
+
+
+def _revert(verbs: Verbs, session: Session, command: Command) -> None:
+    with verbs.changing(session, command):
+        remake.finish(session, verbs.world.name)
+        in_place.execute(session, verbs.world.name, in_place.plan_revert(session, verbs.world.name), None)
 
 
 MORE: Mapping[str, Callable[[Verbs, Session, Command], None]] = {
@@ -179,4 +202,6 @@ MORE: Mapping[str, Callable[[Verbs, Session, Command], None]] = {
     "unschedule": _unschedule,
     "apply": _apply,
     "restore-member": _restore_member,
+    "restore-in-place": _restore_in_place,
+    "revert": _revert,
 }

@@ -61,7 +61,7 @@ class Mysqld:
         self.was_made_primary = self.is_cloning = self.applier_held = False
         self.failed_at, self.login, self._begun = "", "", Operation()
         self._begun.is_done = True
-        self.replica.stop()  # skip_replica_start
+        self.replica.boot()
         self.settings = Settings(self.my_cnf())
         self.reload_tls()
         self.volume.version = max(self.volume.version, version)

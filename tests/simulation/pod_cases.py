@@ -14,11 +14,11 @@ from tests.simulation import manifests, objects
 from tests.simulation.backend import Backend, find, is_refused
 
 
-def _pods(api: Backend, name: str) -> dict[str, Json]:
+def pods_of(api: Backend, name: str) -> dict[str, Json]:
     return {one["metadata"]["name"]: one for one in api.list("Pod", f"app={name}")}
 
 
-def _uids(things: dict[str, Json]) -> dict[str, str]:
+def uids(things: dict[str, Json]) -> dict[str, str]:
     return {name: one["metadata"]["uid"] for name, one in things.items()}
 
 
@@ -26,29 +26,29 @@ def _claims(api: Backend, name: str) -> dict[str, Json]:
     return {one["metadata"]["name"]: one for one in api.list("PersistentVolumeClaim", f"app={name},of={name}")}
 
 
-def _run(api: Backend, name: str, replicas: int, **options: Any) -> dict[str, Json]:
+def run(api: Backend, name: str, replicas: int, **options: Any) -> dict[str, Json]:
     """A StatefulSet whose pods are all ready."""
     api.apply(manifests.stateful_set(name, api.image, replicas=replicas, **options), manager="one")
-    return _await_ready(api, name, replicas)
+    return await_ready(api, name, replicas)
 
 
-def _await_ready(api: Backend, name: str, replicas: int) -> dict[str, Json]:
+def await_ready(api: Backend, name: str, replicas: int) -> dict[str, Json]:
     api.until(
         lambda: (
-            len(found := _pods(api, name)) == replicas
+            len(found := pods_of(api, name)) == replicas
             and all(objects.is_ready(pod) and not objects.is_going(pod) for pod in found.values())
         ),
         f"{replicas} pods of {name} are ready",
     )
-    return _pods(api, name)
+    return pods_of(api, name)
 
 
-def _scale(api: Backend, name: str, replicas: int) -> None:
+def scale(api: Backend, name: str, replicas: int) -> None:
     api.merge_patch("StatefulSet", name, {"spec": {"replicas": replicas}})
 
 
 def pods_carry_what_mysqlops_reads(api: Backend) -> None:
-    pods = _run(api, "carries", 2, claims=True)
+    pods = run(api, "carries", 2, claims=True)
     assert list(pods) == ["carries-0", "carries-1"]
     stateful_set = api.get("StatefulSet", "carries")
     labels = pods["carries-1"]["metadata"]["labels"]
@@ -68,18 +68,18 @@ def pods_carry_what_mysqlops_reads(api: Backend) -> None:
 
 
 def scaling_keeps_claims(api: Backend) -> None:
-    _run(api, "keeps", 2, claims=True)
-    before = _uids(_claims(api, "keeps"))
-    _scale(api, "keeps", 1)
-    api.until(lambda: list(_pods(api, "keeps")) == ["keeps-0"], "the higher pod goes")
-    assert _uids(_claims(api, "keeps")) == before
-    _scale(api, "keeps", 2)
-    _await_ready(api, "keeps", 2)
-    assert _uids(_claims(api, "keeps")) == before
+    run(api, "keeps", 2, claims=True)
+    before = uids(_claims(api, "keeps"))
+    scale(api, "keeps", 1)
+    api.until(lambda: list(pods_of(api, "keeps")) == ["keeps-0"], "the higher pod goes")
+    assert uids(_claims(api, "keeps")) == before
+    scale(api, "keeps", 2)
+    await_ready(api, "keeps", 2)
+    assert uids(_claims(api, "keeps")) == before
 
 
 def an_orphan_delete_leaves_pods_to_be_adopted(api: Backend) -> None:
-    before = _uids(_run(api, "orphans", 2))
+    before = uids(run(api, "orphans", 2))
     old = api.get("StatefulSet", "orphans")["metadata"]
     api.merge_patch("StatefulSet", "orphans", {"metadata": {"annotations": {"x": "1"}}})
     with pytest.raises(errors.Conflict):
@@ -94,19 +94,19 @@ def an_orphan_delete_leaves_pods_to_be_adopted(api: Backend) -> None:
         return now is None
 
     api.until(is_deleted, "the StatefulSet goes")
-    free = _pods(api, "orphans")
-    assert _uids(free) == before
+    free = pods_of(api, "orphans")
+    assert uids(free) == before
     assert all("ownerReferences" not in pod["metadata"] for pod in free.values())
     new = api.apply(manifests.stateful_set("orphans", api.image, replicas=2), manager="one")["metadata"]["uid"]
     api.until(
-        lambda: all((objects.owner_of(pod) or {}).get("uid") == new for pod in _pods(api, "orphans").values()),
+        lambda: all((objects.owner_of(pod) or {}).get("uid") == new for pod in pods_of(api, "orphans").values()),
         "the new StatefulSet owns the pods",
     )
-    assert _uids(_pods(api, "orphans")) == before
+    assert uids(pods_of(api, "orphans")) == before
 
 
 def on_delete_keeps_old_pods(api: Backend) -> None:
-    before = _run(api, "waits", 2)
+    before = run(api, "waits", 2)
     first = api.get("StatefulSet", "waits")["status"]["updateRevision"]
     change = {"spec": {"template": {"metadata": {"annotations": {"x": "1"}}}}}
     generation = api.merge_patch("StatefulSet", "waits", change)["metadata"]["generation"]
@@ -118,7 +118,7 @@ def on_delete_keeps_old_pods(api: Backend) -> None:
     api.until(lambda: status()["observedGeneration"] == generation, "the template is observed")
     second = status()["updateRevision"]
     assert second != first
-    assert _uids(_pods(api, "waits")) == _uids(before)
+    assert uids(pods_of(api, "waits")) == uids(before)
     api.delete("Pod", "waits-0", uid=before["waits-0"]["metadata"]["uid"])
     api.until(
         lambda: (
@@ -127,7 +127,9 @@ def on_delete_keeps_old_pods(api: Backend) -> None:
         ),
         "a new pod of that name",
     )
-    made_of = {name: pod["metadata"]["labels"]["controller-revision-hash"] for name, pod in _pods(api, "waits").items()}
+    made_of = {
+        name: pod["metadata"]["labels"]["controller-revision-hash"] for name, pod in pods_of(api, "waits").items()
+    }
     assert made_of == {"waits-0": second, "waits-1": first}
     with pytest.raises(errors.Conflict):
         api.delete("Pod", "waits-0", uid=before["waits-0"]["metadata"]["uid"])
@@ -136,11 +138,11 @@ def on_delete_keeps_old_pods(api: Backend) -> None:
 
 
 def ordered_pods_go_from_the_top(api: Backend) -> None:
-    _run(api, "ordered", 3, policy="OrderedReady")
-    _scale(api, "ordered", 0)
+    run(api, "ordered", 3, podManagementPolicy="OrderedReady")
+    scale(api, "ordered", 0)
 
     def are_gone() -> bool:
-        pods = _pods(api, "ordered")
+        pods = pods_of(api, "ordered")
         going = {name for name, pod in pods.items() if objects.is_going(pod)}
         assert len(going) <= 1
         assert not going or going == {max(pods)}
@@ -150,10 +152,10 @@ def ordered_pods_go_from_the_top(api: Backend) -> None:
 
 
 def parallel_pods_go_at_once(api: Backend) -> None:
-    _run(api, "parallel", 3)
-    _scale(api, "parallel", 1)
-    api.until(lambda: len(_pods(api, "parallel")) == 1, "the higher pods go")
-    assert list(_pods(api, "parallel")) == ["parallel-0"]
+    run(api, "parallel", 3)
+    scale(api, "parallel", 1)
+    api.until(lambda: len(pods_of(api, "parallel")) == 1, "the higher pods go")
+    assert list(pods_of(api, "parallel")) == ["parallel-0"]
 
 
 def a_claim_stays_while_a_pod_uses_it(api: Backend) -> None:
@@ -192,7 +194,7 @@ def _capacity(api: Backend, name: str) -> int:
 
 
 def a_pods_spec_cannot_change(api: Backend) -> None:
-    _run(api, "constant", 1)
+    run(api, "constant", 1)
     with pytest.raises(errors.KubeError) as refused:
         api.merge_patch("Pod", "constant-0", {"spec": {"hostname": "other"}})
     assert is_refused(refused)
@@ -208,7 +210,7 @@ def an_unused_claim_goes(api: Backend) -> None:
 
 def a_pod_waits_for_its_claim_to_go(api: Backend) -> None:
     """How `member rebuild` empties a volume: the claim is deleted, then the pod; both come back under new uids."""
-    pods = _run(api, "rebuilt", 1, claims=True)
+    pods = run(api, "rebuilt", 1, claims=True)
     old = _claims(api, "rebuilt")["data-rebuilt-0"]["metadata"]["uid"]
     api.delete("PersistentVolumeClaim", "data-rebuilt-0", uid=old)
     api.delete("Pod", "rebuilt-0", uid=pods["rebuilt-0"]["metadata"]["uid"])
@@ -226,7 +228,7 @@ def a_pod_waits_for_its_claim_to_go(api: Backend) -> None:
 
 
 def a_deleted_pod_takes_its_time(api: Backend) -> None:
-    pods = _run(api, "slow", 1)
+    pods = run(api, "slow", 1)
     api.delete("Pod", "slow-0", uid=pods["slow-0"]["metadata"]["uid"])
     found = find(api, "Pod", "slow-0")
     assert found is not None
@@ -235,7 +237,7 @@ def a_deleted_pod_takes_its_time(api: Backend) -> None:
 
 
 def a_forced_delete_is_at_once(api: Backend) -> None:
-    pods = _run(api, "forced", 1)
+    pods = run(api, "forced", 1)
     old = pods["forced-0"]["metadata"]["uid"]
     api.delete("Pod", "forced-0", uid=old, grace_seconds=0)
     found = find(api, "Pod", "forced-0")
@@ -243,12 +245,12 @@ def a_forced_delete_is_at_once(api: Backend) -> None:
 
 
 def a_deleted_stateful_set_takes_its_pods(api: Backend) -> None:
-    _run(api, "leaves", 1, claims=True)
-    claims = _uids(_claims(api, "leaves"))
+    run(api, "leaves", 1, claims=True)
+    claims = uids(_claims(api, "leaves"))
     api.delete("StatefulSet", "leaves")
     assert find(api, "StatefulSet", "leaves") is None
-    api.until(lambda: not _pods(api, "leaves"), "its pods go")
-    assert _uids(_claims(api, "leaves")) == claims
+    api.until(lambda: not pods_of(api, "leaves"), "its pods go")
+    assert uids(_claims(api, "leaves")) == claims
 
 
 def what_has_lost_its_owner_goes(api: Backend) -> None:
@@ -264,7 +266,7 @@ def what_has_lost_its_owner_goes(api: Backend) -> None:
 
 
 def endpoints_follow_labels(api: Backend) -> None:
-    _run(api, "serves", 2)
+    run(api, "serves", 2)
     api.create("Service", manifests.service("serves-primary", {"app": "serves", "role": "primary"}))
 
     def ready() -> list[str]:

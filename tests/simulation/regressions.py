@@ -465,4 +465,64 @@ CASES = (
             Event(100.0, "verb", 2, 5.0, "config-settle"),
         ),
     ),
+    Case(
+        "lease-from-a-backup-while-forming",  # between a member's claim to the Lease and the group that it then formed
+        "old-order",
+        1310021,
+        "not writable",
+        (
+            Event(15.4, "drain", 1, 29.9),
+            Event(23.2, "drain", 0, 11.7),
+            Event(36.7, "lose-node", 2, 12.3),
+            Event(60.0, "old-lease", 2, 51.3),
+            Event(103.2, "kill-agent", 1, 20.7),
+        ),
+    ),
+    Case(
+        "lease-from-a-backup-while-forming",
+        "old-order",
+        1310034,
+        "not writable",
+        (
+            Event(20.4, "drain", 0, 9.4),
+            Event(21.9, "drain", 2, 10.2),
+            Event(31.0, "power-cut", 1, 5.9),
+            Event(48.9, "old-lease", 1, 25.4),
+            Event(61.7, "verb", 1, 10.5, "recover"),
+        ),
+    ),
+    Case(
+        "restored-without-a-copy",  # the way back was taken, and the members went by the copy of what was left
+        "in-place",
+        27,
+        "asks for loss",
+        (
+            Event(34.0, "verb", 1, 22.4, "restore-in-place"),
+            Event(108.6, "verb", 2, 6.1, "revert"),
+            Event(116.0, "delete-lease", 0, 10.0),
+        ),
+    ),
+    Case(
+        "restored-without-a-copy",  # the Lease was as before the restore, and nobody had seen its group recorded
+        "in-place",
+        27,
+        "asks for loss",
+        (
+            Event(27.7, "old-lease", 2, 34.2),
+            Event(33.9, "verb", 1, 1.0, "restore-in-place"),
+            Event(48.2, "trap-agent", 0, 16.5, "stop START"),
+        ),
+    ),
+    Case(
+        "way-back-and-a-lease-from-before",  # each of two histories goes on from the other
+        "in-place",
+        27,
+        "asks for loss",
+        (
+            Event(34.0, "verb", 0, 1.0, "restore-in-place"),
+            Event(95.0, "old-lease", 0, 55.0),
+            Event(110.0, "verb", 0, 1.0, "revert"),
+            Event(149.0, "power-cut", 1, 10.0),
+        ),
+    ),
 )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from mysqlops.core import backup, facts, names, secret_map
 from mysqlops.core.typed import Json
-from tests.simulation import jobs, objects
+from tests.simulation import jobs
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -27,18 +27,9 @@ class Repository(jobs.Jobs):
         super().__init__(world)
         self._ids = [*ids]
 
-    def _end(self, name: str) -> None:
-        """Whoever reads what a pod printed asks first whether that Job controls it."""
-        world = self._world
-        for pod in [*world.api.peek_all("Pod")]:
-            if objects.labels_of(pod).get("job-name") == name:
-                owners = [{**pod["metadata"]["ownerReferences"][0], "controller": True}]
-                world.api.merge_patch("Pod", pod["metadata"]["name"], {"metadata": {"ownerReferences": owners}})
-        super()._end(name)
-
-    def _fill(self, job: Json) -> bool:
-        text = json.dumps(job["spec"])
-        return super()._fill(job) if any(one in text for one in self.backups) else True
+    def _fill(self, pod: Json) -> bool:
+        text = json.dumps(pod["spec"])
+        return super()._fill(pod) if any(one in text for one in self.backups) else True
 
     def printed(self, pod: Json, container: str) -> str:
         """What a step of a Job printed."""

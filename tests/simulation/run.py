@@ -12,7 +12,7 @@ from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from typing import Any
 
-from mysqlops.core import names, ordered, rollout
+from mysqlops.core import names, ordered, rollout, timeline
 from mysqlops.planning import outage, rotation
 from tests.simulation import scenarios, server_settings
 from tests.simulation.faults import Event, Faults
@@ -143,6 +143,8 @@ class Run:
         return None if lease is None else lease["metadata"].get("annotations") or {}
 
     def _without_members(self) -> tuple[str, int]:
+        if names.ANNOTATION_RECREATING in (self._notes() or {}) and (restore := _open_restore(self._notes() or {})):
+            return restore
         if names.ANNOTATION_RECREATING in (self._notes() or {}):
             return "resize-by-rebuild", 0
         if self.verbs.commands and "would get no pod with" in self.verbs.commands[-1].outcome:
@@ -156,6 +158,8 @@ class Run:
         notes, replicas = self._notes(), int(stateful_set["spec"]["replicas"])
         if notes is None and replicas:
             return "deploy", replicas
+        if notes and (restore := _open_restore(notes)):
+            return restore
         if not replicas or notes is None or ordered.stopped(notes):
             return "start", 0  # as `status` says
         if rollout.read(stateful_set) is not None:
@@ -259,6 +263,11 @@ class Run:
                 command.process.kill()
         with redirect_stdout(io.StringIO()):
             self.world.scheduler.run(self.world.now())
+
+
+def _open_restore(notes: dict[str, str]) -> tuple[str, int] | None:
+    swap = timeline.swap_of(notes)
+    return None if swap is None else ("restore-in-place" if swap.backup else "revert", 0)
 
 
 def _open_order(notes: dict[str, str], replicas: int) -> tuple[str, int] | None:

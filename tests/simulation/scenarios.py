@@ -331,6 +331,25 @@ _OLD_ORDER = (
     Phase(48.0, 70.0, {"verb:recover": 1}, (1, 2)),
     Phase(75.0, 140.0, {"kill-agent": 3, "power-cut": 3, "drain": 1, "lose-node": 1, "cut-agent-off": 1}, (1, 4)),
 )
+# The data of a backup, and perhaps the way back, under whatever strikes the members, the command and the Lease.
+_STRIKES_RESTORE = {
+    **{"trap-cli:kill": 3, "trap-cli:kill PATCH": 3, "trap-cli:kill DELETE": 2, "trap-cli:stop": 1, "trap-cli:lose": 1},
+    **{"kill-agent": 2, "kill-mysqld": 2, "lose-node": 2, "power-cut": 2, "cut-agent-off": 2, "partition": 1},
+    **{"trap-agent:stop PUT Lease": 2, "trap-agent:stop START": 2, "freeze-node": 2, "stop-agent": 1, "api-away": 1},
+}
+_IN_PLACE = (
+    Phase(22.0, 34.0, {"drain": 1, "kill-mysqld": 1, "verb:switchover": 2, "old-lease": 1}, (0, 1), (10.0, 60.0)),
+    Phase(33.0, 42.0, {"verb:restore-in-place": 1}),
+    Phase(34.0, 75.0, _STRIKES_RESTORE, (1, 4)),
+    Phase(
+        75.0,
+        110.0,
+        {"verb:revert": 5, "verb:restore-in-place": 1, "verb:rebuild": 1, "verb:scale": 1, "verb:recover": 1},
+        (1, 2),
+    ),
+    Phase(75.0, 160.0, {**_STRIKES_RESTORE, "drain": 2, "delete-lease": 1}, (1, 4)),
+    Phase(130.0, 165.0, {"verb:revert": 1, "verb:restore-in-place": 1, "verb:recover": 1, "verb:rebuild": 1}, (0, 1)),
+)
 # Who is cut off from whom, one connection at a time: agents from the API server or from each other, users, servers.
 _LINKS = {
     **{"cut-agent-off": 3, "cut-heartbeats": 5, "cut-cli": 3, "partition": 3, "api-away": 1, "stale-cache": 2},
@@ -368,6 +387,7 @@ ALL = {
         Scenario("rotated-late", {}, until=250.0, phases=_ROTATED_LATE, has_passwords=True),
         Scenario("old-lease", {}, until=150.0, phases=_OLD_LEASE),
         Scenario("old-order", {}, until=170.0, phases=_OLD_ORDER),
+        Scenario("in-place", {}, until=190.0, phases=_IN_PLACE),
         Scenario("links", _LINKS, {"switchover": 3, "rebuild": 2, "restart": 1, "scale": 1, "recover": 1}),
         Scenario("applier", {**_OUTAGES, "break-applier": 9}, {"rebuild": 3, "switchover": 1}),
         Scenario("all", {**_KINDS, **_USER, "trap-cli": 5}, _VERBS, (4, 18), 170.0),

@@ -13,6 +13,7 @@ from mysqlops.core import view
 from mysqlops.mysql import connect
 from tests.simulation import group as groups
 from tests.simulation.mysqld import Mysqld, Operation
+from tests.simulation.replica import NONE
 from tests.simulation.scheduler import Gap, Scheduler
 
 Row = tuple[Any, ...]
@@ -185,7 +186,7 @@ class SimServer(connect.Server):
 
     # --- an ordinary replica's channel
     def change_source(self, text: str, parameters: Sequence[Any]) -> list[Row]:
-        if self._model.seat is not None or self._model.replica.runs():
+        if self._model.replica.runs():
             raise errors.StatementFailed(f"{text} failed with MySQL error 3081", errno=3081)
         self._model.replica.begin(str(parameters[0]))
         return []
@@ -208,15 +209,22 @@ class SimServer(connect.Server):
         model, channel = self._model, self._model.volume.channel
         if channel is None:
             return []
-        replica, source = model.replica, channel.host.partition(".")[0]
-        number = int(replica.trouble or 0)
-        found = model.around.server(source)
-        uuid = found.volume.uuid if found is not None and not number else ""
-        return [(uuid, number, "", channel.relay.text(), model.volume.executed.text(), int(replica.applies))]
+        replica, executed = model.replica, model.volume.executed.text()
+        return [(channel.source, *replica.unreceived, channel.relay.text(), executed, int(replica.applies))]
+
+    def channel_failure(self, _: str, __: Sequence[Any]) -> list[Row]:
+        found = self._model.replica.unapplied if self._model.volume.channel is not None else NONE
+        return [found] if found != NONE else []
 
     def failures(self, _: Sequence[Any]) -> list[Row]:
-        at = self._model.failed_at
-        return [("group_replication_applier", 1205, "Worker 1 failed executing transaction", at)] if at else []
+        """Of both channels."""
+        at, replica = self._model.failed_at, self._model.replica
+        found: list[Row] = (
+            [("group_replication_applier", 1205, "Worker 1 failed executing transaction", at)] if at else []
+        )
+        if self.channel_failure("", ()):
+            found.append((view.CHANNEL, *replica.unapplied, replica.failed_at))
+        return found
 
     def apply(self, text: str, _: Sequence[Any]) -> list[Row]:
         """Outside the group; it is done, or has stopped, before anybody looks."""
@@ -326,7 +334,7 @@ _STARTS: list[tuple[str, _Handler]] = [
     ("CHANGE REPLICATION SOURCE", SimServer.change_source),
     ("SELECT c.source_uuid", SimServer.channel_state),
     ("SELECT DISTINCT filter_name", SimServer.nothing),
-    ("SELECT last_error_number, last_error_message", SimServer.nothing),
+    ("SELECT last_error_number, last_error_message", SimServer.channel_failure),
     ("START REPLICA SQL_THREAD", SimServer.apply),
     ("STOP REPLICA SQL_THREAD", SimServer.nothing),
     ("SELECT 1 FROM performance_schema.replication_applier_status", SimServer.nothing),

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from mysqlops.agent import api, credentials, loop, publisher
 from mysqlops.core import group, gtid, names, publication, view
 from mysqlops.kube import client
-from mysqlops.operations import bundle, lock
+from mysqlops.operations import backup, bundle, lock, restore
 from mysqlops.planning import calm, failing_applier, membership, recovery, stale_clients, standing, verdict
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def stand_ins(world: World, seed: int) -> Iterator[None]:
     def pid() -> int:
         return world.scheduler.running().process.pid
 
-    chance = random.Random(seed)  # noqa: S311
+    chance = random.Random(f"names/{seed}")  # noqa: S311 (not what the world draws: it names the first group)
 
     replaced: list[tuple[Any, str, Any]] = [
         (uuid, "uuid4", lambda: uuid.UUID(int=chance.getrandbits(128), version=4)),
@@ -120,6 +120,8 @@ def stand_ins(world: World, seed: int) -> Iterator[None]:
         (credentials, "password", lambda: f"Made-{chance.getrandbits(64):x}"),
     ]
     replaced += world.signers.stand_ins()
+    # What the repository recorded of a backup, which is one of this cluster's.
+    replaced += [(backup, "manifest", lambda *_: {}), (restore, "check_data", lambda *_: None)]
     replaced += [(gtid.GtidSet, "parse", _PARSE), (gtid.GtidSet, "union", _UNION)]
     replaced += [(group, "note_of", lambda annotations: _NOTE(annotations.get(names.ANNOTATION_GROUP)))]
     replaced += [(calm, "CALM_SECONDS", _CALM_SECONDS)]

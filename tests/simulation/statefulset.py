@@ -1,7 +1,7 @@
 """The StatefulSet controller: revisions, adoption, claims, pods by ordinal.
 
 As in Kubernetes' pkg/controller/statefulset (stateful_set_control.go), one reconciliation a call. Claims are made and
-never deleted (the manifest's retention policy is Retain).
+never deleted (the manifest's retention policy is Retain). Contract: pod_cases.py and stateful_set_cases.py.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ def reconcile(api: ApiServer, stateful_set: Json) -> None:
     """Adopt, create or delete pods once, and write the status."""
     _adopt(api, stateful_set)
     newest = revision(stateful_set)
+    api.revisions[newest] = stateful_set["spec"]["template"]
     pods = _pods(api, stateful_set)
     current = stateful_set.get("status", {}).get("currentRevision") or newest
     wanted = range(stateful_set["spec"]["replicas"])
@@ -52,14 +53,21 @@ def revision(stateful_set: Json) -> str:
 
 
 def _adopt(api: ApiServer, stateful_set: Json) -> None:
+    """Take the pods of its names that its selector matches; let go of those that it no longer matches."""
     meta = stateful_set["metadata"]
     for pod in api.peek_all("Pod"):
         named = _ordinal(pod, meta["name"]) is not None
         chosen = objects.matches(stateful_set["spec"].get("selector"), objects.labels_of(pod))
-        if named and chosen and objects.owner_of(pod) is None and not objects.is_going(pod):
-            owners = [*(pod["metadata"].get("ownerReferences") or []), _owner(stateful_set)]
-            change = {"metadata": {"uid": pod["metadata"]["uid"], "ownerReferences": owners}}
-            api.merge_patch("Pod", pod["metadata"]["name"], change, manager=_MANAGER)
+        owner, references = objects.owner_of(pod), pod["metadata"].get("ownerReferences") or []
+        if named and chosen and owner is None and not objects.is_going(pod):
+            _set_owners(api, pod, [*references, _owner(stateful_set)])
+        elif not chosen and owner is not None and owner["uid"] == meta["uid"]:
+            _set_owners(api, pod, [one for one in references if one is not owner])
+
+
+def _set_owners(api: ApiServer, pod: Json, owners: list[Json]) -> None:
+    change = {"metadata": {"uid": pod["metadata"]["uid"], "ownerReferences": owners or None}}
+    api.merge_patch("Pod", pod["metadata"]["name"], change, manager=_MANAGER)
 
 
 def _owner(stateful_set: Json) -> Json:
@@ -89,38 +97,50 @@ def _is_parallel(stateful_set: Json) -> bool:
 
 
 def _scale_up(api: ApiServer, stateful_set: Json, pods: dict[int, Json], revisions: tuple[str, str]) -> bool:
-    """Create what is missing; False if the rest has to wait."""
-    for ordinal in range(stateful_set["spec"]["replicas"]):
-        pod = pods.get(ordinal)
-        if pod is not None and objects.is_ended(pod):
-            if not objects.is_going(pod):
-                api.delete("Pod", pod["metadata"]["name"], uid=pod["metadata"]["uid"])
-            pod = None if api.peek("Pod", _pod_name(stateful_set, ordinal)) is None else pod
-        if pod is None:
-            _create(api, stateful_set, ordinal, revisions)
-        elif not pod["spec"].get("nodeName") and not objects.is_going(pod):
-            _make_claims(api, stateful_set, ordinal)
-        if not _is_parallel(stateful_set) and (pod is None or objects.is_going(pod) or not objects.is_ready(pod)):
+    """Create what is missing; False if the rest has to wait. Parallel pods come in batches of 1, 2, 4 and so on: one
+    that cannot be made holds up those of the later batches (slowStartBatch)."""
+    first, size, replicas = 0, 1, stateful_set["spec"]["replicas"]
+    while first < replicas:
+        batch = range(first, min(first + size, replicas))
+        if not all([_is_made(api, stateful_set, ordinal, pods.get(ordinal), revisions) for ordinal in batch]):
             return False
+        first, size = batch.stop, 2 * size if _is_parallel(stateful_set) else 1
     return True
+
+
+def _is_made(api: ApiServer, stateful_set: Json, ordinal: int, pod: Json | None, revisions: tuple[str, str]) -> bool:
+    """Make the pod or its claims if they are missing; False if the next ones have to wait."""
+    if pod is not None and objects.is_ended(pod):
+        if not objects.is_going(pod):
+            api.delete("Pod", pod["metadata"]["name"], uid=pod["metadata"]["uid"])
+        pod = None if api.peek("Pod", _pod_name(stateful_set, ordinal)) is None else pod
+    made = True
+    if pod is None:
+        made = _create(api, stateful_set, ordinal, revisions)
+    elif not pod["spec"].get("nodeName") and not objects.is_going(pod):
+        made = _make_claims(api, stateful_set, ordinal)
+    if _is_parallel(stateful_set):
+        return made
+    return pod is not None and objects.is_ready(pod) and not objects.is_going(pod)
 
 
 def _pod_name(stateful_set: Json, ordinal: int) -> str:
     return f"{stateful_set['metadata']['name']}-{ordinal}"
 
 
-def _create(api: ApiServer, stateful_set: Json, ordinal: int, revisions: tuple[str, str]) -> None:
+def _create(api: ApiServer, stateful_set: Json, ordinal: int, revisions: tuple[str, str]) -> bool:
     """Make the pod, unless a claim of it is going or a pod of somebody else has its name."""
     if not _make_claims(api, stateful_set, ordinal):
-        return
+        return False
     current, newest = revisions
     strategy = stateful_set["spec"]["updateStrategy"]
     partition = (strategy.get("rollingUpdate") or {}).get("partition", 0)
     is_old = strategy["type"] == "RollingUpdate" and ordinal < partition
     try:
-        api.create("Pod", _pod(stateful_set, ordinal, current if is_old else newest), manager=_MANAGER)
+        api.create("Pod", _pod(api, stateful_set, ordinal, current if is_old else newest), manager=_MANAGER)
     except errors.Conflict:
-        return
+        return False
+    return True
 
 
 def _make_claims(api: ApiServer, stateful_set: Json, ordinal: int) -> bool:
@@ -139,8 +159,8 @@ def _make_claims(api: ApiServer, stateful_set: Json, ordinal: int) -> bool:
     return ready
 
 
-def _pod(stateful_set: Json, ordinal: int, made_of: str) -> Json:
-    template, name = stateful_set["spec"]["template"], _pod_name(stateful_set, ordinal)
+def _pod(api: ApiServer, stateful_set: Json, ordinal: int, made_of: str) -> Json:
+    template, name = api.revisions[made_of], _pod_name(stateful_set, ordinal)
     own = {"statefulset.kubernetes.io/pod-name": name, "apps.kubernetes.io/pod-index": str(ordinal)}
     labels = {**((template.get("metadata") or {}).get("labels") or {}), **own, _REVISION: made_of}
     annotations = (template.get("metadata") or {}).get("annotations")

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from mysqlops.core import group, gtid
+from mysqlops.core import group, gtid, names
 from mysqlops.mysql import group_replication
 from mysqlops.objects import claims
-from mysqlops.operations import lock
+from mysqlops.operations import lock, observe, timeline_notes, vault
 from mysqlops.planning import gate, membership, outage, standing
 from tests.simulation import run, world
 from tests.simulation.faults import Event
@@ -90,6 +90,21 @@ def _u3(patch: Patch) -> None:
     patch.setattr(outage, "_unaccounted", any_data)
 
 
+def _no_copy(patch: Patch) -> None:
+    """A restore in place leaves the members nothing but the group's name."""
+
+    def name_alone(client: Any, name: str) -> None:
+        vault.write(client, name, names.KEY_GROUP_NAME, observe.group_name(client, name))
+
+    patch.setattr(timeline_notes, "keep_copy", name_alone)
+
+
+def _unnumbered(patch: Patch) -> None:
+    """Restores have no numbers, as in older releases."""
+    restored = group.Note.restored
+    patch.setattr(group.Note, "restored", lambda self, before: replace(restored(self, before), restores=""))
+
+
 BROKEN: dict[str, Callable[[Patch], None]] = {
     "S1": _s1,
     "S2": _s2,
@@ -98,6 +113,8 @@ BROKEN: dict[str, Callable[[Patch], None]] = {
     "S13": _s13,
     "S16": _s16,
     "U3": _u3,
+    "restored-without-a-copy": _no_copy,
+    "way-back-and-a-lease-from-before": _unnumbered,
 }
 # Of the two cases of S7, the lock's other halves still hold this one back.
 _HELD_BACK = {("S7", 0)}
@@ -109,6 +126,20 @@ def test_without_its_mechanisms_a_finding_is_seen_again(case: Case, monkeypatch:
     BROKEN[case.finding](monkeypatch)
     result = run.run(case.seed, case.scenario, case.events)
     assert case.saw in [kind for kind, _, _ in result.violations]
+
+
+def test_what_was_acknowledged_before_a_restore_in_place_has_to_be_there_after_the_way_back() -> None:
+    events = [Event(34.0, "verb", 0, 1.0, "restore-in-place"), Event(110.0, "verb", 0, 1.0, "revert")]
+    made = run.Run(1, "in-place", events)
+
+    def forget_the_last() -> None:
+        for volume in made.world.existing():
+            if volume.claim.startswith(f"data-{made.world.name}-"):
+                volume.executed.discard([max(volume.executed, key=lambda gtid: gtid[1])])
+
+    made.world.scheduler.at(100.0, forget_the_last)
+    assert [kind for kind, _, _ in made.go().violations] == ["led without acknowledged writes"]
+    assert any(at < 100.0 and "CLI restore-in-place 0: ok" in text for at, text in made.world.trace)
 
 
 def test_a_failing_world_is_shrunk_to_what_matters_and_said_in_plain_words(monkeypatch: Patch) -> None:

@@ -81,9 +81,11 @@ def _merged(spans: list[list[int]]) -> list[list[int]]:
 
 @dataclass
 class Channel:
-    """An ordinary replica's, as the server's tables keep it: whence, and what it received and has not applied yet."""
+    """An ordinary replica's, as the server's tables keep it: whence, that server's UUID once it has connected, and what
+    it received and has not applied yet."""
 
     host: str
+    source: str = ""
     relay: Holdings = field(default_factory=Holdings)
 
 

@@ -10,6 +10,7 @@ from functools import cache
 from typing import Any
 
 from mysqlops import errors
+from mysqlops.agent import api
 from mysqlops.core import names, secret_map
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.core.typed import Json
@@ -60,7 +61,7 @@ class World(mysqld.Around):
         self.api_cut: set[str] = set()  # pods, or "cli"
         self.cuts: set[frozenset[str]] = set()  # pairs of pods whose servers do not reach each other
         self.unheard: set[str] = set()  # pods whose agents and the others' do not hear each other
-        self.datagrams: dict[str, list[tuple[float, bytes, tuple[Any, ...]]]] = {}  # by pod: when, what, from whom
+        self.datagrams: dict[str, list[tuple[float, bytes, tuple[Any, ...]]]] = {}  # by UID: when, what, from whom
         self.is_fast = seed % _FAST_WORLDS == 1
         self.is_changed = True
         self.rests = seed % _RESTING_WORLDS == 0
@@ -210,6 +211,11 @@ class World(mysqld.Around):
     def api_is_away(self, caller: str) -> bool:
         return self.api_down or caller in self.api_cut
 
+    def _caller(self) -> str:
+        """A pod, or "cli"."""
+        name = self.scheduler.running().process.name
+        return name.partition(" ")[2] if name.startswith("agent") else "cli"
+
     def before_call(self, text: str) -> None:
         """A request goes out: time passes, and it may not arrive."""
         process = self.scheduler.running().process
@@ -218,7 +224,7 @@ class World(mysqld.Around):
             self.on_sent_by(process, text)
         self.traps.reached(process, text)
         self.scheduler.pause(self.random.uniform(0.001, 0.02))
-        if self.api_is_away(process.name.partition(" ")[2] if process.name.startswith("agent") else "cli"):
+        if self.api_is_away(self._caller()):
             self.scheduler.pause(self.random.uniform(0.5, 3.0))
             raise errors.Unreachable("the API server does not answer")
         if is_change:
@@ -231,12 +237,19 @@ class World(mysqld.Around):
             raise errors.Unreachable("the answer was lost")
 
     def watching(self, seconds: float) -> Callable[[], bool]:
-        """How a watch waits for what it shows, which comes within a second, and sometimes much later."""
-        until = self.now() + seconds
+        """How a watch waits for what it shows, which comes within a second, and sometimes much later. Whoever is cut
+        off hears nothing, and believes the silence as long as the agent's client does."""
+        heard, until = self.now(), self.now() + seconds
 
         def wait() -> bool:
+            nonlocal heard
             is_late = self.random.random() < self.late
             self.scheduler.pause(self.random.uniform(2.0, 20.0) if is_late else self.random.uniform(0.2, 1.2))
+            while self._caller() in self.api_cut:
+                if self.now() >= heard + api._SILENT_SECONDS:
+                    raise errors.Unreachable("API server: timed out")
+                self.scheduler.pause(1.0)
+            heard = self.now()
             return self.now() < until
 
         return wait
@@ -247,10 +260,10 @@ class World(mysqld.Around):
     # --- time
     def _tick(self) -> None:
         self.replication.tick()
-        if not self.api_down and self.is_changed:
-            self.api.run_controllers()
         if not self.api_down:
             self.jobs.turn()
+        if not self.api_down and self.is_changed:
+            self.api.run_controllers()
         self.kubelet.turn()
         self.ledger.check()
         if self.accounts is not None:

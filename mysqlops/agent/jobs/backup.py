@@ -60,7 +60,7 @@ class Job:
         donor, seen, group = self._choose()
         with self._local() as server:
             self._clone(server, donor)
-        at, committed = peers.as_of(donor, self._moment()), self._committed_until()
+        at, committed = peers.as_of(donor, self._moment()), peers.committed_until(self._env)
         with self._local() as server:
             copied = clone.finished(server)
             facts_of = {"method": self._method(), "member": donor.pod, "role": donor.role, "group": group}
@@ -71,7 +71,7 @@ class Job:
         """Read the data of a volume snapshot, which the sidecar has recovered, and record what it is."""
         started = self._clock.monotonic()
         known = {key: self._env[key.upper()] for key in ("member", "role", "group", "at", "volume_snapshot")}
-        known["committed"] = self._committed_until()
+        known["committed"] = peers.committed_until(self._env)
         with self._local() as server:
             own = {"server_version": server.scalar("SELECT @@version"), "gtid": _executed(server), "binlog": ""}
             self._record(server, started, {"method": backup.SNAPSHOT, **known, **own})
@@ -97,6 +97,7 @@ class Job:
             zones=held,
             **known,
         )
+        backup.check(made)
         manifest = {"backup": asdict(made), "contents": found.as_json(), "spec": recorded.spec(self._env)}
         _MANIFEST.write_text(json.dumps(manifest))
         made = replace(made, manifest=backup.digest(_MANIFEST.read_bytes()))
@@ -232,16 +233,17 @@ class Job:
         own = peers.owner(self._env)
         last = next((stored.member for stored in backup.catalogue(_snapshots()) if stored.owner == own), "")
         why = "no member answers"
-        for host in peers.hosts(self._env["MYSQLOPS_CLUSTER"], self._env["MYSQLOPS_NAMESPACE"]):
+        for host in (hosts := peers.hosts(self._env)):
             try:
-                with connect.connect_tcp(host, peers.login()) as server:
+                with peers.ask(host) as server:
                     seen = group_replication.observe(server)
                     group = str(server.scalar("SELECT @@group_replication_group_name"))
             except errors.MysqlError as error:
                 why = str(error)
                 continue
             if seen.state == view.ONLINE and seen.has_majority():
-                donor = donors.choose(seen.members, self._env.get("MEMBER", ""), last)
+                ours = [member for member in seen.members if member.host in hosts]  # it gets the account's password
+                donor = donors.choose(ours, self._env.get("MEMBER", ""), last)
                 self._say(f"from {donor.pod}, the {donor.role}, with {donor.queue} transactions to apply")
                 return donor, seen, group
             why = f"{host} is {seen.state}"
@@ -255,9 +257,6 @@ class Job:
         with self._local() as observer, clone.watched(observer, self._clock, self._say):
             clone.take(server, donor.host, login)
         local.until(self._clock, lambda: not (_WORK / "again").exists(), "start again")
-
-    def _committed_until(self) -> str:
-        return peers.committed_until(self._env["MYSQLOPS_CLUSTER"], self._env["MYSQLOPS_NAMESPACE"])
 
     def _local(self) -> connect.Server:
         return local.wait_for(self._clock, "mysqld", connect.Login("root", ""))

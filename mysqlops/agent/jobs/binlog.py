@@ -75,7 +75,7 @@ class Ship:
         with self._local() as server:
             # Read before the primary is asked: what arrives in between proves nothing.
             had = receiver.receiving(server)
-            with connect.connect_tcp(self._primary(), peers.login()) as primary:
+            with peers.ask(self._primary()) as primary:
                 now, source = receiver.now(primary), receiver.source(primary)
             # Before connecting: a new history must not enter the old one's chunk, and connecting clears errors.
             if self._open is not None and (why := self._cannot_go_on(self._open.chunk, had, source)):

@@ -10,7 +10,7 @@ from mysqlops import errors
 from mysqlops.core import backup, binlog, names, view
 from mysqlops.core.owner import Owner
 from mysqlops.core.typed import Json
-from mysqlops.mysql import connect, group_replication, receiver
+from mysqlops.mysql import connect, receiver
 
 _KEY = Path("/run/login/key")
 
@@ -19,11 +19,16 @@ def login() -> connect.Login:
     return connect.read_login(names.USER_BACKUP, "/run/login/password", "/run/ca/ca.crt")
 
 
-def hosts(cluster: str, namespace: str) -> list[str]:
+def ask(host: str) -> connect.Server:
+    """Connect to a member, which somebody may have entered: its answers are short, or end. Raises MysqlError."""
+    return connect.connect_tcp(host, login(), is_bounded=True)
+
+
+def hosts(environment: Mapping[str, str]) -> list[str]:
     """The members that have an address."""
     found = []
     for ordinal in range(names.MAX_MEMBERS):
-        host = names.member_host(cluster, ordinal, namespace)
+        host = names.member_host(environment["MYSQLOPS_CLUSTER"], ordinal, environment["MYSQLOPS_NAMESPACE"])
         try:
             socket.getaddrinfo(host, names.PORT_MYSQL)
         except OSError:
@@ -35,20 +40,20 @@ def hosts(cluster: str, namespace: str) -> list[str]:
 def as_of(donor: view.GroupMember, now: str) -> str:
     """The time that a copy represents: for a lagging member, the time of its last applied commit."""
     try:
-        with connect.connect_tcp(donor.host, login()) as server:
-            behind = group_replication.applied_until(server)
+        with ask(donor.host) as server:
+            behind = receiver.applied_until(server)
     except errors.MysqlError:
         return now
     return min(now, behind) if behind else now
 
 
-def committed_until(cluster: str, namespace: str) -> str:
+def committed_until(environment: Mapping[str, str]) -> str:
     """Read after a copy was made: no transaction in it was committed later, by the clock of any member that answers.
     Empty if none answers."""
     found = [""]
-    for host in hosts(cluster, namespace):
+    for host in hosts(environment):
         try:
-            with connect.connect_tcp(host, login()) as server:
+            with ask(host) as server:
                 found.append(receiver.committed_until(server))
         except errors.MysqlError:
             continue

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import base64
-import json
+import re
 import secrets
 import zlib
 from importlib import resources
+from typing import Any, TypeVar
 
 from mysqlops import errors
+from mysqlops.core import form, typed
 from mysqlops.drill import mine
 from mysqlops.drill.ledger import figures, journal
 from mysqlops.drill.plan import objects
@@ -24,11 +26,17 @@ _START_SECONDS = 120.0
 _GONE_SECONDS = 20.0
 _EXEC_SECONDS = 60.0
 _TAIL = "tail -qn 3 /journal/$0*.log"
+# Of all journals of a pod, unpacked: hours of writes. Whoever gets into the pod can send any number of zeros.
+_MOST_BYTES = 128 << 20
+# A name becomes that of a file (drill/store.py).
+_JOURNALS = form.map_of(form.text_of(_MOST_BYTES), names=re.compile("[0-9A-Za-z][-0-9A-Za-z]{0,120}"))
 # Compressed on the way: a journal is some megabytes, and the API server forwards every byte.
 _FETCH = (
     "import base64, json, pathlib, zlib; print(base64.b64encode(zlib.compress(json.dumps("
     "{file.stem: file.read_text() for file in sorted(pathlib.Path('/journal').glob('*.log'))}).encode(), 6)).decode())"
 )
+
+T = TypeVar("T")
 
 
 def cluster_of(session: Session, seen: status.Status) -> objects.Cluster:
@@ -80,7 +88,8 @@ class Fleet:
         tries = []
         for _ in range(3):
             before = self._session.clock.now().timestamp()
-            theirs = float(self._run(name, ["python3", "-c", "import time; print(time.time())"]).stdout)
+            printed = self._run(name, ["python3", "-c", "import time; print(time.time())"]).stdout
+            theirs = _read(name, form.number, typed.json_of(printed))
             after = self._session.clock.now().timestamp()
             tries.append((after - before, theirs - (before + after) / 2))
         return min(tries)[1]
@@ -92,11 +101,13 @@ class Fleet:
         self._session.clock.sleep(1)
 
     def journals(self) -> dict[str, str]:
-        """Every journal by its name."""
+        """Every journal by its name; raises BadAnswer."""
         found: dict[str, str] = {}
         for name in self._started:
-            packed = self._insist(name, ["python3", "-c", _FETCH]).stdout
-            found |= _unpacked(packed)
+            own = _unpacked(name, self._insist(name, ["python3", "-c", _FETCH]).stdout)
+            if taken := found.keys() & own.keys():
+                raise _bad(name, f"{min(taken)}: other clients have a journal of that name")
+            found |= own
         return found
 
     def remove(self) -> None:
@@ -130,9 +141,28 @@ class Fleet:
         return pods.why_silent(pod) if pod is None or not pods.is_ready(pod) else "no write was acknowledged yet"
 
 
-def _unpacked(packed: str) -> dict[str, str]:
-    found: dict[str, str] = json.loads(zlib.decompress(base64.b64decode(packed)))
-    return found
+def _unpacked(name: str, packed: str) -> dict[str, str]:
+    """The journals that a pod of clients printed, or whoever got into it."""
+    unpacking = zlib.decompressobj()
+    try:
+        text = unpacking.decompress(base64.b64decode(packed), _MOST_BYTES)
+    except (ValueError, zlib.error) as error:
+        raise _bad(name, f"they are not packed as they should be: {error}") from error
+    if not unpacking.eof:
+        raise _bad(name, f"they are cut off, or have more than {_MOST_BYTES >> 20} MiB")
+    return _read(name, _JOURNALS, typed.json_of(text))
+
+
+def _read(name: str, what: form.Form[T], value: Any) -> T:
+    """A value that a pod of clients printed; raises BadAnswer."""
+    try:
+        return what("", value)
+    except form.Misfit as why:
+        raise _bad(name, str(why)) from why
+
+
+def _bad(name: str, why: str) -> errors.BadAnswer:
+    return errors.BadAnswer(f"what the pod of the clients {name} printed cannot be used: {why}")
 
 
 def _remove_pod(session: Session, pod: str) -> None:

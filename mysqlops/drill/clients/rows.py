@@ -35,6 +35,7 @@ _VALUES, _ROW = form.list_of(form.scalar), form.row(form.text, form.whole, form.
 _EXECUTED, _WAITED = form.row(form.row(form.gtids)), form.row(form.row(form.scalar))
 _ASK_EXECUTED = "SELECT REPLACE(@@global.gtid_executed, '\n', '')"
 _SECONDS = 150.0
+_MOST_SAID = 400
 _CAUGHT_UP_SECONDS = 30
 _AGAIN_SECONDS = 30.0
 _EVERY_ROW = f"SELECT client, sequence, token FROM {choice.TABLE}"  # noqa: S608 (our own table)
@@ -58,7 +59,7 @@ def sql(session: Session, member: str, *statements: str) -> list[list[Any]]:
                 raise
             patience.sleep(waiting.Pending(f"the agent of {member} to answer"), 1)
     if done.exit_code != 0:
-        text = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+        text = (done.stderr.strip().splitlines() or ["no reason given"])[-1][-_MOST_SAID:]
         raise errors.StepFailed(f"{member}: {text}", hint=f"kubectl logs {member} -c {names.CONTAINER_AGENT}")
     return [_read(member, _VALUES, typed.json_of(line)) for line in done.stdout.splitlines()]
 

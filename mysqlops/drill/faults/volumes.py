@@ -6,13 +6,17 @@ deadline. The load on the disk ends by itself.
 
 from __future__ import annotations
 
+import math
+import re
+
 from mysqlops import errors
-from mysqlops.core import names, quantity
+from mysqlops.core import counting, form, names, quantity
 from mysqlops.core.typed import Json
 from mysqlops.drill import mine
 from mysqlops.drill.model import BY_ITSELF, About
 from mysqlops.drill.plan import objects
 from mysqlops.drill.scene import Facts, Fault, Scene
+from mysqlops.kube import exec as kube_exec
 from mysqlops.kube import manifests
 from mysqlops.objects import job_aim
 from mysqlops.operations import waiting
@@ -44,8 +48,7 @@ def _fill_facts(scene: Scene) -> Facts:
     claim = next(str(member.claim) for member in scene.status.members if member.name == scene.target)
     found = scene.session.client.get("PersistentVolumeClaim", claim)
     size = quantity.parse_bytes(found["status"]["capacity"]["storage"])
-    blocks, block = scene.shell(names.CONTAINER_MYSQLD, f"stat -f -c '%b %S' {_VOLUME}").stdout.split()
-    whole = int(blocks) * int(block)
+    whole = math.prod(_numbers(scene, scene.shell(names.CONTAINER_MYSQLD, f"stat -f -c '%b %S' {_VOLUME}"), 2))
     if whole > _SHARED * size:
         text = f"claim {claim} of {quantity.format_bytes(size)} lies in a file system of {quantity.format_bytes(whole)}"
         hint = "run disk-full only where each claim has its own file system"
@@ -69,7 +72,16 @@ def _fill(scene: Scene, _: Facts) -> Json:
     done = scene.shell(names.CONTAINER_MYSQLD, _FILL, seconds=_FILL_SECONDS)
     if done.exit_code != 0:
         raise errors.StepFailed(f"the volume of {scene.target} could not be filled: {done.stderr.strip()[-200:]}")
-    return {"filled_mib": int(done.stdout.split()[-1])}
+    return {"filled_mib": _numbers(scene, done, 1)[0]}
+
+
+def _numbers(scene: Scene, done: kube_exec.Output, count: int) -> list[int]:
+    """What a program in a member's container printed, or whoever got into it; raises BadAnswer."""
+    words = done.stdout.split()
+    if len(words) != count or not all(re.fullmatch("[0-9]{1,18}", word, re.ASCII) for word in words):
+        text = f"expected {counting.of(count, 'number')}, found {form.short(done.stdout.strip())!r}"
+        raise errors.BadAnswer(f"what container {names.CONTAINER_MYSQLD} of {scene.target} printed: {text}")
+    return [int(word) for word in words]
 
 
 def _await_no_job(scene: Scene, name: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -115,7 +115,8 @@ def errors_with_one_retry(writes: Iterable[Line], until: float | None = None) ->
 
 def latency(writes: Iterable[Line]) -> dict[str, float]:
     """The latency of acknowledged writes, as the clients measured it."""
-    found = sorted(float(line.text) for line in writes if line.kind == journal.ACKNOWLEDGED and line.text)
+    taken = (line.latency for line in writes if line.kind == journal.ACKNOWLEDGED)
+    found = sorted(seconds for seconds in taken if seconds is not None)
     if not found:
         return {}
     return {"p50": percentile(found, 0.5), "p95": percentile(found, 0.95), "max": found[-1]}
@@ -172,14 +173,19 @@ def reads(lines: Sequence[Line]) -> Reads:
 
 
 def _replica_lag(lines: Sequence[Line]) -> float | None:
-    """The age of the oldest acknowledged write that a read did not see, at its worst."""
-    acknowledged = {(line.who, line.number): line.at for line in lines if line.kind == journal.ACKNOWLEDGED}
+    """The age of the oldest acknowledged write that a read did not see, at its worst. A client's writes have their
+    numbers in the order of time."""
+    acknowledged: dict[str, dict[int, float]] = {}
+    for line in lines:
+        if line.kind == journal.ACKNOWLEDGED:
+            acknowledged.setdefault(line.who, {})[line.number] = line.at
+    numbers = {who: sorted(writes) for who, writes in acknowledged.items()}
     worst = None
     for line in lines:
         if line.kind == journal.READ_REPLICAS:
-            missed = (
-                acknowledged.get((line.who, number)) for number in range(int(line.text or 0) + 1, line.number + 1)
-            )
-            oldest = min((at for at in missed if at is not None), default=line.at)
+            own = numbers.get(line.who, [])
+            at = bisect_right(own, int(line.text or 0))
+            is_missed = at < len(own) and own[at] <= line.number
+            oldest = acknowledged[line.who][own[at]] if is_missed else line.at
             worst = max(worst or 0.0, line.at - oldest)
     return worst

@@ -10,6 +10,7 @@ X: a client, a poll or a reader died of an unexpected error (TEXT): its observat
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -32,18 +33,27 @@ class Line:
     at: float
     text: str = ""
 
+    @property
+    def latency(self) -> float | None:
+        """How long an acknowledged write took, if its line says so."""
+        return float(self.text) if _SECONDS.fullmatch(self.text) else None
+
+
+# What can be calculated with: whoever gets into a pod of clients writes what its journals say.
+_LINE = re.compile(r"([A-Z]) (\S+) ([0-9]{1,10}) ([0-9]{1,11}(?:\.[0-9]{1,9})?)(?: (.*))?", re.ASCII)
+_SECONDS, _HIGHEST = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?"), re.compile("[0-9]{0,10}")
+
 
 def parse(text: str) -> list[Line]:
-    """A last line that is incomplete does not count."""
+    """A last line that is incomplete does not count, nor does one of another form."""
     found = []
     for line in text.split("\n")[:-1]:
-        words = line.split(" ", 4)
-        if len(words) < 4:
+        words = _LINE.fullmatch(line)
+        if words is None:
             continue
-        try:
-            found.append(Line(words[0], words[1], int(words[2]), float(words[3]), "".join(words[4:])))
-        except ValueError:
-            continue
+        kind, who, number, at, rest = words[1], words[2], int(words[3]), float(words[4]), words[5] or ""
+        if kind not in _READS or _HIGHEST.fullmatch(rest):
+            found.append(Line(kind, who, number, at, rest))
     return found
 
 

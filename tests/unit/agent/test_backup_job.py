@@ -184,6 +184,30 @@ def test_a_copy_is_of_a_replica_and_says_what_it_holds_itself(world: World) -> N
     assert tags.manifest == backup.digest((world.work / "copy" / "manifest.json").read_bytes())
 
 
+def test_only_a_member_of_the_cluster_is_copied(world: World) -> None:
+    """The donor gets the backup account's password, and its data becomes the backup. A member that somebody has entered
+    named any host."""
+    world.members = _group("ONLINE", "ONLINE", "ONLINE")
+    entered = world.members["orders-0"]
+    assert entered is not None
+    stranger = view.GroupMember("u-9", "orders-1.evil.example", "ONLINE", "replica")
+    entered.seen = replace(entered.seen, members=(entered.seen.members[0], stranger))
+    world.job().copy()
+    assert world.copy.donor == "orders-0.orders.db.svc"
+    with pytest.raises(errors.Refused, match="orders-1: not ONLINE"):
+        world.job(MEMBER="orders-1").copy()
+
+
+def test_what_no_catalogue_would_list_is_not_stored(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was stored, reported as a backup, and left out of every list."""
+    world.members = _group("ONLINE", "ONLINE", "ONLINE")
+    scalar = Member.scalar
+    monkeypatch.setattr(Member, "scalar", lambda it, sql: "a b" if "group_name" in sql else scalar(it, sql))
+    with pytest.raises(errors.StorageError, match=r"the facts of orders-[-0-9]+ are out of range"):
+        world.job().copy()
+    assert not (world.work / "tags").exists()
+
+
 def test_who_has_much_to_apply_is_left_alone_unless_it_is_asked_for(world: World) -> None:
     world.members = _group("ONLINE", "ONLINE", "ONLINE", lagging="orders-1")
     world.job().copy()
@@ -325,10 +349,16 @@ def test_what_is_in_its_place_already_is_not_compared_again(world: World) -> Non
 def test_a_snapshot_s_facts_are_stored_without_its_data(world: World) -> None:
     facts = {"MEMBER": "orders-1", "ROLE": "replica", "GROUP": GROUP, "AT": "2026-11-24T12:00:00Z"}
     world.copy.executed = f"{GROUP}:1-7"
-    world.job(METHOD=backup.SNAPSHOT, VOLUME_SNAPSHOT="v", BACKUP_ID="v", **facts).examine()
+    made_at = "orders-20261124-120000"
+    world.job(METHOD=backup.SNAPSHOT, VOLUME_SNAPSHOT="v", BACKUP_ID=made_at, **facts).examine()
     assert [one.name for one in (world.work / "report").iterdir()] == ["manifest.json"]
     found = _recorded(world)
-    assert (found.id, found.volume_snapshot, found.gtid, found.method) == ("v", "v", f"{GROUP}:1-7", backup.SNAPSHOT)
+    assert (found.id, found.volume_snapshot, found.gtid, found.method) == (
+        made_at,
+        "v",
+        f"{GROUP}:1-7",
+        backup.SNAPSHOT,
+    )
 
 
 def test_a_policy_of_a_job_forgets_no_entry_of_a_volume_snapshot(world: World) -> None:

@@ -383,6 +383,10 @@ class _Sql:
     def execute_secret(self, sql: str, what: str) -> None:
         self.done.append(what)
 
+    @property
+    def where(self) -> str:
+        return "mysql-1"
+
 
 HELD = ("u", 0, "", str(to(1300)), str(to(1200)), 1)
 
@@ -500,3 +504,31 @@ def test_that_an_applier_was_ended_is_no_reason_why_it_failed() -> None:
     assert channel.state(server) == channel.State("uuid", GtidSet(), GtidSet(), "", "")
     why = str(server.query.call_args.args[0])
     assert why.count("NOT IN (0, 1756, 3030)") == 1
+
+
+_SET = f"{GROUP}:1-5"
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [],
+        [("u", _SET, "", 0)] * 2,
+        [("u", _SET, "")],
+        [(None, _SET, "", 0)],
+        [("u", "x", "", 0)],
+        [("u", _SET, None, 0)],
+        [("u", _SET, "", "OFF")],
+        [("u\x1b[2J", _SET, "", 0)],
+        [("u", "1:" * (5 << 20), "", 0)],
+    ],
+    ids=lambda rows: str(rows)[:60],
+)
+def test_what_a_member_says_of_itself_is_read_value_by_value(rows: list[Any]) -> None:
+    """Somebody may have entered its container: what it answers was unpacked as it came."""
+    server: Any = Mock(where="mysql-1")
+    server.query.return_value = rows
+    with pytest.raises(errors.ConnectFailed, match=r"mysql-1: SELECT @@server_uuid.* its answer cannot be read"):
+        channel.ask(server)
+    server.query.return_value = [("u", _SET, "", 0)]
+    assert channel.ask(server) == channel.Source("u", GtidSet.parse(_SET), GtidSet(), True)

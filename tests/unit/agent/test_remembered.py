@@ -44,7 +44,7 @@ class _World:
     def look(self, at: float, read_at: float | None = None) -> standing.Present:
         self.clock.seconds = at
         seen = None if read_at is None else record(LATER, acquired="11:00", read_at=read_at)
-        self.agent.look(OWN, at, seen)
+        self.agent.look(OWN, at, seen, standing.UNKNOWN)
         return self.agent.present
 
 
@@ -93,7 +93,7 @@ def test_who_was_paused_leaves_nothing_to_the_next_run(world: _World) -> None:
 def test_nor_does_a_member_of_another_group(world: _World) -> None:
     world.clock.seconds = 104.0
     world.begin()
-    world.agent.look(online("9", 0, primary=0, me=0), 104.5, None)
+    world.agent.look(online("9", 0, primary=0, me=0), 104.5, None, standing.UNKNOWN)
     assert world.agent.present.known == standing.UNKNOWN
 
 
@@ -104,7 +104,7 @@ def test_it_is_kept_once_a_second_and_whenever_the_lease_has_grown(world: _World
     assert world.memory.writes == before + 2
     grown = record(replace(LATER, joins="10"), acquired="11:00", read_at=103.0)
     world.clock.seconds = 103.1
-    world.agent.look(OWN, 103.1, grown)
+    world.agent.look(OWN, 103.1, grown, standing.UNKNOWN)
     assert world.memory.writes == before + 3
     world.begin()
     assert world.agent.present.known.count() == 10

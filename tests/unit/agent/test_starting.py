@@ -116,6 +116,19 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
     return World(monkeypatch)
 
 
+def test_it_knows_what_it_took_the_lease_with_until_its_next_start(world: World) -> None:
+    """So a Lease that becomes an old one in that second is seen to be from the past (planning/standing.py)."""
+    before = world.situation.record
+    assert before is not None
+    world.form()
+    noted = group.note_of(world.served.lease["metadata"]["annotations"])
+    assert world.starting.took == replace(noted, incarnation=before.incarnation())
+    world.show("mysql-1", 3, view.ONLINE)
+    with pytest.raises(errors.Conflict):
+        world.form()
+    assert world.starting.took == group.Note()
+
+
 def test_the_group_is_formed_and_the_lease_notes_with_what(world: World) -> None:
     assert world.form() == [""]
     assert (world.holder(), world.served.note().began_with) == ("mysql-0", HELD)

@@ -272,6 +272,28 @@ def test_whoever_begins_puts_a_lease_from_the_past_right() -> None:
     assert names.ANNOTATION_GIVEN_UP not in served.lease["metadata"]["annotations"]
 
 
+def test_which_claims_are_in_use_comes_back_with_it() -> None:
+    """And a restore that was under way then is over. A copy of an older release does not know either."""
+    served = _restored()
+    noted = served.lease["metadata"]["annotations"]
+    noted |= {names.ANNOTATION_RESTORING: "then", names.ANNOTATION_CLAIMS: "before"}
+    around(served)[0].record()
+    noted = served.lease["metadata"]["annotations"]
+    assert (noted[names.ANNOTATION_RESTORING], noted[names.ANNOTATION_CLAIMS]) == ("then", "before")
+    served = _restored()
+    noted = served.lease["metadata"]["annotations"]
+    noted |= {names.ANNOTATION_RESTORING: "then", names.ANNOTATION_CLAIMS: "before"}
+    served.objects["secrets", "mysql-internal"]["metadata"]["annotations"][names.ANNOTATION_CLAIMS] = "now"
+    sight, _ = around(served)
+    seen = sight.record()
+    noted = served.lease["metadata"]["annotations"]
+    assert (names.ANNOTATION_RESTORING in noted, noted[names.ANNOTATION_CLAIMS]) == (False, "now")
+    noted[names.ANNOTATION_CLAIMS] = "later"
+    assert sight.note(replace(_LATER, joins="10"), sight.record())
+    assert served.lease["metadata"]["annotations"][names.ANNOTATION_CLAIMS] == "later", "only that once"
+    assert seen.note.count() == 9
+
+
 def test_so_does_whoever_has_seen_it_count_more() -> None:
     served = Api(_LATER)
     sight, _ = around(served)

@@ -9,7 +9,7 @@ import pytest
 
 from mysqlops import errors
 from mysqlops.core import kube_status
-from mysqlops.mysql import connect
+from mysqlops.mysql import answer
 
 _BODY = b'{"kind": "Status", "message": "no"}'
 
@@ -34,8 +34,8 @@ _FOREIGN = [kind for _, kind in inspect.getmembers(pymysql.err, inspect.isclass)
 @pytest.mark.parametrize("kind", [*_FOREIGN, OSError, TimeoutError, ConnectionResetError])
 @pytest.mark.parametrize("words", [(), ("broken",), (1045, "denied"), (2013, "lost"), (1064, "syntax")])
 def test_every_error_of_the_driver_is_one_of_mysql(kind: type[Exception], words: tuple[object, ...]) -> None:
-    with pytest.raises(errors.MysqlError), connect._mapped("mysql-0", "SELECT 1"):
+    with pytest.raises(errors.MysqlError), answer.mapped("mysql-0", "SELECT 1"):
         raise kind(*words)
-    with pytest.raises(errors.MysqlError) as secret, connect._mapped("mysql-0", "ALTER USER", secret=True):
+    with pytest.raises(errors.MysqlError) as secret, answer.mapped("mysql-0", "ALTER USER", secret=True):
         raise kind(1064, "near 'password'")
     assert "password" not in str(secret.value)

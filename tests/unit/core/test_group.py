@@ -568,6 +568,53 @@ def test_what_a_lease_from_the_past_has_forgotten_is_written_again() -> None:
     assert standing.noted("mysql-0", own, early, 1.0, LATER) == replace(LATER, name="new")
 
 
+def _formed(at: float = 15.0) -> standing.Present:
+    """The agent of mysql-0, which took the Lease on LATER and formed group 9 before any Lease recorded that."""
+    took = standing.taken(group.forming(LATER, None, "mysql-0", "u0", UP_TO_9), record(LATER, acquired="11:00"))
+    before = standing.Present().look(server(0), at - 1.0, record(LATER, acquired="11:00", read_at=at - 2.0), took)
+    assert before.known == standing.UNKNOWN, "not in a group yet"
+    return before.look(online("9", 0, primary=0, me=0), at, None, took)
+
+
+def test_a_lease_that_became_an_old_one_while_a_group_was_formed_is_no_other_group() -> None:
+    """The Lease records the group that was over when this member took it: it would bar itself, and all wait for a
+    user."""
+    own = replace(online("9", 0, primary=0, me=0), offline_mode=True)
+    old = record(LATER, acquired="11:00", read_at=20.0)
+    present = _formed()
+    action = _planned(own, old, present)
+    assert isinstance(action, member_actions.Wait), "no client before the Lease records it"
+    assert "until the Lease records" in action.why
+    corrected = standing.noted("mysql-0", own, old, present.since, present.known)
+    assert corrected is not None
+    assert (corrected.incarnation, corrected.acquired, corrected.count()) == ("9", "11:00", 10)
+    again = record(corrected, acquired="11:00", read_at=21.0)
+    assert isinstance(_planned(own, again, present.look(own, 21.5, again)), member_actions.AcceptClients)
+
+
+def test_nor_one_with_an_order_that_named_whom_the_group_counts() -> None:
+    """What it took the Lease for is written as it was: a name of its own, and who was given up."""
+    order = group.GoOnWithout({"mysql-2": "u2"}, "another", "11:00")
+    took = standing.taken(group.forming(LATER, order, "mysql-0", "u0", UP_TO_9), record(LATER, acquired="11:00"))
+    own = replace(online("9", 0, primary=0, me=0), group_name="another")
+    present = standing.Present(at=14.0).look(own, 15.0, None, took)
+    corrected = standing.noted("mysql-0", own, record(LATER, acquired="11:00", read_at=20.0), 15.0, present.known)
+    assert corrected is not None
+    assert (corrected.name, corrected.outcasts) == ("another", {"mysql-2": "u2"})
+
+
+def test_whoever_took_that_old_lease_since_forms_the_group_that_counts() -> None:
+    own, present = online("9", 0, primary=0, me=0), _formed()
+    took = replace(group.forming(PAST, None, "mysql-1", "u1"), joins="7")
+    assert took.count() < present.known.count()
+    for seen in (
+        record(took, acquired="12:00", read_at=20.0, holder="mysql-1", held_for_seconds=1.0),
+        record(replace(took, incarnation="10", acquired="12:00"), acquired="12:00", read_at=20.0),
+    ):
+        assert isinstance(_planned(own, seen, present), member_actions.BlockClients)
+        assert standing.noted("mysql-0", own, seen, present.since, present.known) is None
+
+
 def test_who_was_frozen_remembers_nothing_of_the_lease() -> None:
     """Its server shows the group as it was, and others may have formed one without it, on a note of an older copy."""
     own, present = online("8", 0, 1, 2, primary=0, me=0), _remembers()
@@ -603,3 +650,21 @@ def test_of_two_notes_the_one_that_counts_more_is_later_unless_the_other_continu
     one, two = group.Note(name, parent, joins="9"), group.Note(other, others_parent, joins="4")
     assert one.is_later(two) is is_later
     assert not two.is_later(one)
+
+
+@pytest.mark.parametrize(
+    ("restores", "others", "is_later"), [("2", "1", True), ("1", "2", False), ("2", "", False), ("", "1", False)]
+)
+def test_of_two_histories_that_go_on_from_each_other_the_one_that_was_restored_later_is_later(
+    restores: str, others: str, is_later: bool
+) -> None:
+    """The way back was taken. A release that does not number restores may also begin to count again."""
+    one = group.Note("a", "b", joins="9", restores=restores)
+    assert one.is_later(group.Note("b", "a", joins="4", restores=others)) is is_later
+
+
+def test_a_restore_goes_on_counting_whatever_the_lease_says() -> None:
+    restored = group.Note("b", "a").restored(group.Note("a", joins="8", restores="x" * 30))
+    assert (restored.count(), restored.restores) == (9, "1")
+    assert group.note_of({names.ANNOTATION_GROUP: group.dump(restored)}) == restored
+    assert group.Note("a", "b").restored(restored) == group.Note("a", "b", joins="10", restores="2")

@@ -8,7 +8,7 @@ import json
 import pytest
 
 from mysqlops import errors
-from mysqlops.mysql import connect, wire_text
+from mysqlops.mysql import answer, wire_text
 
 
 @pytest.mark.parametrize("sent", [b"", b"plain", "ä日𝄞".encode(), b"_binary'\xe4\xff'", bytes(range(256))])
@@ -24,6 +24,6 @@ def test_what_is_printed_or_stored_is_utf_8() -> None:
 
 
 def test_an_error_that_repeats_a_statement_can_be_written_down() -> None:
-    with pytest.raises(errors.ConnectFailed) as failed, connect._mapped("here", wire_text.decode(b"SELECT '\xff'")):
+    with pytest.raises(errors.ConnectFailed) as failed, answer.mapped("here", wire_text.decode(b"SELECT '\xff'")):
         raise OSError(5, "no reply")
     str(failed.value).encode()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from mysqlops.cli import yaml_text
 from mysqlops.cli.main import COMMANDS
 from mysqlops.core import names, routing
+from mysqlops.core.plan import Step
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.errors import Refused
 from mysqlops.kube import manifests
@@ -126,7 +128,12 @@ def test_cut_after_every_step_the_rest_is_what_remains() -> None:
     everything = planning.plan(wanted, dict.fromkeys(_live(wanted)), []).steps
     for done in range(len(everything) + 1):
         live = dict.fromkeys(_live(wanted)) | _live(wanted[:done])
-        assert planning.plan(wanted, live, []).steps == everything[done:]
+        assert _but_for_the_program(planning.plan(wanted, live, []).steps) == _but_for_the_program(everything[done:])
+
+
+def _but_for_the_program(steps: Sequence[Step]) -> list[Step]:
+    """Until a StatefulSet exists, that one is applied each time: somebody else may have put another one there."""
+    return [step for step in steps if "binaryData" not in (step.manifest or {})]
 
 
 def test_a_service_changed_by_hand_is_restored() -> None:

@@ -60,6 +60,18 @@ def _spec(cluster: Cluster, kind: str, name: str) -> Any:
     return cluster.store.objects[kind, name]["spec"]
 
 
+@pytest.mark.parametrize("spec", [{"type": "ExternalName", "externalName": "elsewhere"}, {"type": "ClusterIP"}])
+def test_a_service_that_somebody_made_another_of_is_opened_again(cluster: Cluster, spec: Any) -> None:
+    """`diff`, `apply` and `export` ended with a KeyError: such a Service has no port."""
+    wanted = f"{{outside: {OUTSIDE}}}"
+    _apply(cluster, wanted)
+    cluster.store.objects["Service", "outside"]["spec"] = dict(spec)
+    (difference,) = _differences(cluster, wanted)
+    assert difference.startswith("spec.expose.outside: unfinished, or changed by somebody else -> LoadBalancer")
+    assert any("outside" in one for one in export(cluster.session().client, "mysql").unsaid)
+    assert _apply(cluster, wanted) == ["expose"]
+
+
 def test_a_service_is_opened_changed_and_closed_and_nothing_is_left_to_do_each_time(cluster: Cluster) -> None:
     assert _apply(cluster, f"{{outside: {OUTSIDE}}}") == ["expose"]
     assert _spec(cluster, "Service", "outside")["type"] == "LoadBalancer"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import copy
 from dataclasses import replace
 
 import pytest
@@ -12,17 +14,17 @@ from mysqlops.core import group, names, timeline, version
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.core.typed import Json
 from mysqlops.kube import client as applying
-from mysqlops.objects import claims
+from mysqlops.objects import claims, render
 from mysqlops.operations import (
     data_version,
     delete,
     deploy,
     image_check,
-    in_place,
     lock,
     observe,
     orders,
     preflight,
+    timeline_notes,
 )
 from mysqlops.planning import image_trial, storage
 from tests.unit.fakes.api import Client
@@ -45,7 +47,7 @@ def _without_stateful_set(*, pods_stay: bool = False) -> Cluster:
 def _open_restore(cluster: Cluster, group_name: str, parent: str = "") -> None:
     swap = timeline.Swap(OLD, NEW, 3, "b1")
     note = group.dump(group.Note(name=group_name, parent=parent))
-    in_place._note(
+    timeline_notes.write(
         cluster.session(), NAME, {names.ANNOTATION_RESTORING: timeline.dump(swap), names.ANNOTATION_GROUP: note}
     )
 
@@ -162,9 +164,25 @@ def test_deploy_after_a_delete_takes_the_claims_that_belong_to_the_group_of_an_o
     cluster = _without_stateful_set()
     _open_restore(cluster, group_name, parent)
     history = timeline.History(timeline.Timeline("data-r20250101000000", "x"), None)
-    in_place._note(cluster.session(), NAME, {names.ANNOTATION_CLAIMS: timeline.dump(history)})
+    timeline_notes.write(cluster.session(), NAME, {names.ANNOTATION_CLAIMS: timeline.dump(history)})
     wanted, _ = deploy.prepare(cluster.session().client, SPEC)
     assert claims.template_of(wanted[-1]) == line.claims
+
+
+@pytest.mark.parametrize("lease", ["as it was before the restore", "lost"])
+def test_deploy_after_a_delete_takes_the_restored_claims_although_the_lease_does_not_name_them(lease: str) -> None:
+    cluster = _without_stateful_set()
+    session, key = cluster.session(), ("Lease", names.group_lease(NAME))
+    before = copy.deepcopy(cluster.store.objects[key]["metadata"]["annotations"])
+    restored = group.Note(RESTORED, GROUP, joins="9").restored(group.Note(GROUP, joins="8"))
+    noted = {names.ANNOTATION_GROUP: group.dump(restored)}
+    timeline_notes.write(session, NAME, {**noted, names.ANNOTATION_CLAIMS: timeline.dump(timeline.History(NEW, OLD))})
+    if lease == "lost":
+        del cluster.store.objects[key]
+    else:
+        cluster.store.objects[key]["metadata"]["annotations"] = before
+    wanted, _ = deploy.prepare(session.client, SPEC)
+    assert claims.template_of(wanted[-1]) == NEW.claims
 
 
 def test_deploy_during_an_open_restore_leaves_no_claim_of_its_group_out() -> None:
@@ -285,3 +303,18 @@ def test_a_lease_that_is_missing_is_made_even_if_the_rest_is_refused() -> None:
         assert "changed-object" in {one.code for one in caught.value.reasons}
     assert ("Lease", names.group_lease(NAME)) in cluster.store.objects
     assert sum("created Lease" in line for line in cluster.said) == 1
+
+
+def test_a_new_cluster_runs_no_program_that_somebody_put_under_its_name_before() -> None:
+    """Whoever may create ConfigMaps, and read no Secret: labels and annotations are as ours."""
+    cluster = Cluster(0)
+    cluster.store.objects.clear()
+    spec = ClusterSpec(name=NAME, namespace="db")
+    (ours,) = [one for one in deploy.objects(spec) if "binaryData" in one]
+    for theirs in (b"their program", base64.b64decode(ours["binaryData"][render.AGENT_FILE])):
+        planted = {**ours, "binaryData": {render.AGENT_FILE: base64.b64encode(theirs).decode()}}
+        cluster.store.put(copy.deepcopy(planted))
+        steps = deploy.prepare(cluster.session().client, spec)[1].steps
+        (step,) = [step for step in steps if step.name == ours["metadata"]["name"]]
+        assert step.manifest is not None
+        assert step.manifest["binaryData"] == ours["binaryData"]

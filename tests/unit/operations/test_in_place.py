@@ -13,7 +13,7 @@ from mysqlops.core import backup, group, names, secret_map, timeline
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.kube import manifests
 from mysqlops.objects import render
-from mysqlops.operations import in_place, observe
+from mysqlops.operations import in_place, observe, timeline_notes
 from mysqlops.planning import actions
 from mysqlops.planning import restore as planning
 from tests.unit.fakes.api import Killed
@@ -43,7 +43,7 @@ def _lease(cluster: Cluster, **notes: Any) -> None:
         keys[key]: group.dump(value) if isinstance(value, group.Note) else timeline.dump(value)
         for key, value in notes.items()
     }
-    in_place._note(cluster.session(), NAME, dict(dumped))
+    timeline_notes.write(cluster.session(), NAME, dict(dumped))
 
 
 def _secret_names(cluster: Cluster) -> str:
@@ -68,7 +68,7 @@ def test_the_way_back_expects_who_was_in_the_group_when_it_stopped() -> None:
     assert timeline.swap_of(cluster.notes()) == changed
     note = group.note_of(cluster.notes())
     assert (note.name, note.parent, note.members, note.outcasts) == (RESTORED, GROUP, {}, {})
-    _lease(cluster, group=group.Note(name=RESTORED, members=_members(0, 1, 2, of="n"), outcasts=_members(1)))
+    _lease(cluster, group=replace(note, members=_members(0, 1, 2, of="n"), outcasts=_members(1), joins="4"))
     back = timeline.Swap(changed.new, changed.old, 3)
     returned = in_place._name_group(session, NAME, back)
     note = group.note_of(cluster.notes())
@@ -117,7 +117,7 @@ def test_a_run_that_was_killed_while_it_named_the_group_has_named_it_for_the_nex
     cluster.store.kill_after = lambda _: False
     assert observe.group_name(session.client, NAME) == RESTORED
     assert group.note_of(cluster.notes()).members == {}, "nobody of the old group is expected any more"
-    in_place._name_in_secret(session, NAME, observe.group_name(session.client, NAME))
+    timeline_notes.keep_copy(session.client, NAME)
     assert _secret_names(cluster) == RESTORED
 
 
@@ -168,6 +168,75 @@ def test_a_way_back_that_goes_on_leaves_nobody_out() -> None:
     back = timeline.Swap(NEW, timeline.Timeline("data", GROUP, _members(0, 1, 2, 3)), 3)
     _lease(cluster, restoring=back)
     assert in_place.plan_revert(cluster.session(), NAME) == replace(back, replicas=4)
+
+
+# The copy, by which members go where the Lease is missing or from the past
+
+
+def _copy(cluster: Cluster) -> dict[str, str]:
+    return cluster.store.objects["Secret", SECRET]["metadata"].get("annotations") or {}
+
+
+def test_whoever_names_the_group_leaves_the_members_a_copy_that_knows_it() -> None:
+    cluster = _cluster()
+    session, swap = cluster.session(), _begun(cluster)
+    before = group.dump(group.Note(GROUP, members=_members(0, 1, 2), joins="7", incarnation="8"))
+    cluster.store.objects["Secret", SECRET]["metadata"]["annotations"] = {names.ANNOTATION_GROUP: before}
+    _lease(cluster, group=group.Note(GROUP, members=_members(0, 1, 2), joins="7", incarnation="8"))
+    assert _copy(cluster)[names.ANNOTATION_GROUP] == before, "the members copy what a group records"
+    changed = in_place._name_group(session, NAME, swap)
+    copied = group.note_of(_copy(cluster))
+    assert (copied.name, copied.parent, copied.members, copied.restores) == (RESTORED, GROUP, {}, "1")
+    assert copied.is_later(group.note_of({names.ANNOTATION_GROUP: before}))
+    assert timeline.swap_of(_copy(cluster)) == changed
+    returned = in_place._name_group(session, NAME, timeline.Swap(changed.new, changed.old, 3))
+    back = group.note_of(_copy(cluster))
+    assert (back.name, back.expected(), back.restores) == (GROUP, _members(0, 1, 2), "2")
+    assert back.is_later(copied)
+    assert timeline.swap_of(_copy(cluster)) == returned
+
+
+def test_a_copy_that_a_killed_run_did_not_write_is_written_by_the_next_but_not_once_a_member_forms_the_group() -> None:
+    cluster = _cluster()
+    session, swap = cluster.session(), _begun(cluster)
+    cluster.store.kill_after = lambda text: RESTORED in text
+    with pytest.raises(Killed):
+        in_place._name_group(session, NAME, swap)
+    cluster.store.kill_after = lambda _: False
+    assert names.ANNOTATION_GROUP not in _copy(cluster)
+    timeline_notes.keep_copy(session.client, NAME)
+    assert group.note_of(_copy(cluster)) == group.note_of(cluster.notes())
+    forming = group.forming(group.note_of(cluster.notes()), None, "mysql-0", "u0", "")
+    _lease(cluster, group=forming)
+    assert group.note_of(_copy(cluster)).elsewhere == {}, "its mark must not outlive the moment at which it counts"
+
+
+def test_the_way_back_expects_who_was_in_the_group_although_the_lease_is_from_the_past() -> None:
+    """It was set back while no member ran that would have corrected it: mysql-2 acknowledged last, alone."""
+    cluster = _cluster()
+    session, swap = cluster.session(), _begun(cluster)
+    last = group.Note(GROUP, members=_members(2), joins="9", incarnation="8", outcasts=_members(0))
+    cluster.store.objects["Secret", SECRET]["metadata"]["annotations"] = {names.ANNOTATION_GROUP: group.dump(last)}
+    before = cluster.notes()
+    _lease(cluster, group=group.Note(GROUP, members=_members(0, 1), joins="7", incarnation="8"))
+    changed = in_place._name_group(session, NAME, swap)
+    assert (changed.old.members, changed.old.outcasts) == (_members(2), _members(0))
+    assert group.note_of(cluster.notes()).count() == 10
+    cluster.store.objects["Lease", names.group_lease(NAME)]["metadata"]["annotations"] = before
+    again = in_place._name_group(session, NAME, changed)
+    assert again == changed, "and what an earlier run has computed stays"
+    assert (group.note_of(cluster.notes()).parent, group.note_of(_copy(cluster)).name) == (GROUP, RESTORED)
+
+
+def test_which_claims_are_in_use_is_copied_and_what_is_over_is_not() -> None:
+    cluster = _cluster()
+    old = timeline.Timeline("data", GROUP)
+    _lease(cluster, restoring=timeline.Swap(old, NEW, 3, "b1"), group=group.Note(name=RESTORED))
+    assert timeline.swap_of(_copy(cluster)) is not None
+    in_place._close(cluster.session(), NAME, timeline.Swap(old, NEW, 3, "b1"))
+    assert timeline.history_of(cluster.notes()) is not None
+    assert _copy(cluster)[names.ANNOTATION_CLAIMS] == cluster.notes()[names.ANNOTATION_CLAIMS]
+    assert names.ANNOTATION_RESTORING not in _copy(cluster)
 
 
 # Claims that `scale` had put aside long before

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from mysqlops import errors
-from mysqlops.core import group, names, ordered, timeline
+from mysqlops.core import group, names, ordered, secret_map, timeline
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.operations import deploy, member, orders, remake, restart, stop
 from mysqlops.operations.session import Session
@@ -358,6 +358,41 @@ def test_a_start_expects_the_members_of_the_last_view_whatever_else_the_note_say
     )
     cluster.stateful_set()["spec"]["replicas"] = 0
     stop.start(cluster.session(60.0), NAME)
+    assert cluster.stateful_set()["spec"]["replicas"] == 2
+
+
+def test_a_start_expects_the_members_of_the_last_view_although_the_lease_is_from_the_past() -> None:
+    """Nobody corrects it while no member runs: mysql-2 joined since, and may hold what was acknowledged last."""
+    cluster = Cluster(3)
+    _obey(cluster)
+    past = group.Note(name=GROUP, members={"mysql-0": "a", "mysql-1": "b"}, joins="7")
+    later = group.Note(name=GROUP, members={"mysql-2": "c"}, joins="8")
+    lease, secret = names.group_lease(NAME), secret_map.secret(NAME, secret_map.INTERNAL)
+    for kind, name, note in (("Lease", lease, past), ("Secret", secret, later)):
+        noted = {"metadata": {"annotations": {names.ANNOTATION_GROUP: group.dump(note)}}}
+        cluster.session().client.patch(kind, name, noted)
+    cluster.stateful_set()["spec"]["replicas"] = 0
+    stop.start(cluster.session(60.0), NAME)
+    assert cluster.stateful_set()["spec"]["replicas"] == 3
+
+
+def test_a_start_goes_by_the_lease_for_an_operator_who_may_not_read_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = Cluster(3)
+    _obey(cluster)
+    session = cluster.session(60.0)
+    note = group.Note(name=GROUP, members={"mysql-0": "a", "mysql-1": "b"})
+    change = {"metadata": {"annotations": {names.ANNOTATION_GROUP: group.dump(note)}}}
+    session.client.patch("Lease", names.group_lease(NAME), change)
+    find = session.client.find
+
+    def without_secrets(kind: str, name: str) -> Any:
+        if kind == "Secret":
+            raise errors.Forbidden(f"you may not get Secret {name}")
+        return find(kind, name)
+
+    monkeypatch.setattr(session.client, "find", without_secrets)
+    cluster.stateful_set()["spec"]["replicas"] = 0
+    stop.start(session, NAME)
     assert cluster.stateful_set()["spec"]["replicas"] == 2
 
 

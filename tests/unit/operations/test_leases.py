@@ -12,7 +12,7 @@ from mysqlops.core import names
 from mysqlops.core.typed import Json
 from mysqlops.drill import record
 from mysqlops.drill.model import Record
-from mysqlops.operations import data_version, deploy, in_place, lock, observe, orders, recover, unproven
+from mysqlops.operations import data_version, deploy, lock, observe, orders, recover, timeline_notes, unproven
 from mysqlops.operations.session import Session
 from tests.unit.fakes.cluster import NAME
 from tests.unit.fakes.jobs import Working
@@ -40,7 +40,7 @@ ACTS: dict[str, Callable[[Session], object]] = {
     "change orders": lambda session: orders.change(session.client, NAME, lambda _: {"fenced": {"mysql-1": "ours"}}),
     "withdraw a recovery": lambda session: recover.withdraw(session, NAME),
     "note a drill": lambda session: record.write(session, NAME, Record("restore", "s", "by")),
-    "note a restore": lambda session: in_place._note(session, NAME, {names.ANNOTATION_RESTORING: "x"}),
+    "note a restore": lambda session: timeline_notes.write(session, NAME, {names.ANNOTATION_RESTORING: "x"}),
     "note settings": lambda session: unproven.noted(session, NAME),
     "read the version": lambda session: data_version.refused_because(session.client, NAME, None),
     "read the group": lambda session: observe.group_name(session.client, NAME),

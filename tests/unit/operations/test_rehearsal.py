@@ -199,6 +199,26 @@ def test_a_name_that_is_taken_meanwhile_leaves_no_job_that_waits_for_it(world: W
     assert world.left() == [(kind, JOB)]
 
 
+@pytest.mark.parametrize(
+    ("kind", "theirs"),
+    [("ConfigMap", {"binaryData": {"agent.pyz": "dGhlaXJz"}}), ("NetworkPolicy", {"spec": {"egress": [{}]}})],
+)
+def test_what_somebody_put_there_for_the_job_is_not_taken_for_ours(world: World, kind: str, theirs: Any) -> None:
+    """Whoever may create ConfigMaps and saw the Job: its pod has a copy of the data, and would run their program."""
+    world.ends = RUNS
+    world.store.kill_after = lambda text: text.startswith(f"CREATE Job {JOB}")
+    with pytest.raises(Killed):
+        world.rehearse()
+    world.store.kill_after = lambda _: False
+    uid = world.store.objects["Job", JOB]["metadata"]["uid"]
+    owners = [{"kind": "Job", "name": JOB, "uid": uid}]
+    labels = {names.LABEL_MANAGED_BY: names.APP_NAME, rehearsal.LABEL: NAME}
+    world.store.put({"kind": kind, "metadata": {"name": JOB, "labels": labels, "ownerReferences": owners}, **theirs})
+    with pytest.raises(errors.Refused, match=f"{kind} {JOB} exists and was not created by mysqlops"):
+        world.rehearse()
+    assert ("Job", JOB) not in world.store.objects
+
+
 def test_what_an_earlier_job_left_goes_by_its_uid(world: World) -> None:
     found = _belongings(world)
     old = found["ConfigMap"]["metadata"]["uid"]

@@ -12,7 +12,7 @@ import pytest
 from mysqlops import errors
 from mysqlops.core import backup, names, ordered, target, timeline
 from mysqlops.core.typed import Json
-from mysqlops.operations import claims, in_place, member, restore, restore_member
+from mysqlops.operations import claims, in_place, member, restore, restore_member, timeline_notes
 from tests.unit.fakes.api import Killed
 from tests.unit.fakes.cluster import GROUP, NAME, ONLINE
 from tests.unit.fakes.jobs import FAILS, RUNS, Working
@@ -133,6 +133,20 @@ def test_a_rebuild_instead_of_a_restore_asks_for_the_loss_of_what_it_filled(clus
     assert [one.code for one in error.value.reasons] == ["unknown-data"]
 
 
+def test_a_killed_run_does_not_go_on_once_its_backup_is_of_a_history_that_has_ended(cluster: Restoring) -> None:
+    """`recover` came between: the member would begin with it and bar itself, and the command would wait for nothing."""
+    _killed(cluster, "DELETE Pod mysql-2")
+    before = replace(cluster.chosen, group="22222222-2222-2222-2222-222222222222")
+    with pytest.raises(errors.Refused) as error:
+        _restore(cluster, chosen=before)
+    (reason,) = error.value.reasons
+    assert (reason.code, reason.hint) == ("other-history", f"mysqlops member rebuild {NAME} {POD}")
+    assert cluster.jobs == []
+    member.rebuild(cluster.session(60.0), NAME, POD, accept_loss=False)
+    assert names.ANNOTATION_FILLING not in cluster.notes()
+    assert names.ANNOTATION_REBUILDING not in cluster.notes()
+
+
 def test_what_cannot_become_a_member_s_data_is_refused_before_anything_goes(cluster: Restoring) -> None:
     chosen = cluster.chosen
     assert _refused(cluster, proven(chosen, ok=False)) == {"backup-failed"}
@@ -155,7 +169,7 @@ SWAP = timeline.Swap(timeline.Timeline("data", GROUP), timeline.Timeline("data-r
 
 def _swap_is_open(cluster: Restoring) -> None:
     """By a restore in place that was killed while its Job filled the new claim."""
-    in_place._note(cluster.session(), NAME, {names.ANNOTATION_RESTORING: timeline.dump(SWAP)})
+    timeline_notes.write(cluster.session(), NAME, {names.ANNOTATION_RESTORING: timeline.dump(SWAP)})
 
 
 def test_a_restore_onto_a_member_waits_for_the_end_of_one_in_place(cluster: Restoring) -> None:

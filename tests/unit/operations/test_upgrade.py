@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import copy
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -145,7 +147,39 @@ def test_services_get_the_protocol_of_their_port_in_passing() -> None:
             for port in made["spec"]["ports"]:
                 del port["appProtocol"]
         cluster.store.put(made)
-    change = upgrade.plan(session, NAME, running, running.spec)
+    change = upgrade.plan(session, NAME, observe.must_run(session.client, NAME), running.spec)
     applied = [(one["kind"], one["metadata"]["name"]) for one in change.manifests]
     assert sorted(applied) == [("Service", f"{NAME}{suffix}") for suffix in ("", "-primary", "-replicas")]
+    assert change.record is None
+
+
+# Whoever may create ConfigMaps, and read no Secret, knows the name, the labels and the annotations before.
+def _planted(manifest: Any) -> Any:
+    return {**manifest, "binaryData": {render.AGENT_FILE: base64.b64encode(b"their program").decode()}}
+
+
+def test_an_upgrade_runs_no_program_that_somebody_put_under_its_name_before() -> None:
+    cluster = Running("9.7.4", {})
+    session = cluster.session()
+    running = observe.must_run(session.client, NAME)
+    (ours,) = [one for one in upgrade.objects(running, running.spec) if "binaryData" in one]
+    assert ours["metadata"]["name"] != running.in_use.agent
+    for planted in (_planted(ours), ours):  # the same bytes too: no comparison of ours decides
+        cluster.store.put(copy.deepcopy(planted))
+        applied = {one["metadata"]["name"]: one for one in upgrade._compared(session, running, running.spec).others}
+        assert applied[ours["metadata"]["name"]]["binaryData"] == ours["binaryData"]
+
+
+def test_a_program_that_somebody_changed_is_replaced_in_passing() -> None:
+    cluster = Running("9.7.4", {})
+    session = cluster.session()
+    running = observe.must_run(session.client, NAME)
+    for made in upgrade.objects(running, running.spec):
+        cluster.store.put(made)
+    running = observe.must_run(session.client, NAME)
+    assert upgrade.plan(session, NAME, running, running.spec).manifests == ()
+    (ours,) = [one for one in upgrade.objects(running, running.spec) if "binaryData" in one]
+    cluster.store.put(_planted(copy.deepcopy(ours)))
+    change = upgrade.plan(session, NAME, running, running.spec)
+    assert [one["binaryData"] for one in change.manifests] == [ours["binaryData"]]
     assert change.record is None

@@ -1,0 +1,60 @@
+"""What is noted of a cluster's timelines (core/timeline.py): on the group's Lease, with a copy on the Secret that has
+the group's name.
+
+Somebody may delete the Lease, or a tool may apply it as it was once stored. Members then go by their copy of the
+group's record, which knows of a restore only once its group has run, and nobody knows which claims are in use. So each
+write here is copied. The copy counts where the Lease is missing or from the past (agent/cluster_api.py, deploy.py).
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from mysqlops.core import group, names, timeline
+from mysqlops.errors import Forbidden, NotFound
+from mysqlops.kube.client import Client
+from mysqlops.operations import leases, observe, orders, vault
+from mysqlops.operations.session import Session
+from mysqlops.planning import status
+
+
+def read(session: Session, name: str) -> dict[str, str]:
+    """The annotations of the group's Lease; raises NotFound with a hint if the cluster does not exist."""
+    try:
+        return orders.read(session.client, name)
+    except NotFound:
+        observe.must_run(session.client, name)
+        raise
+
+
+def write(session: Session, name: str, annotations: dict[str, str | None]) -> None:
+    leases.patch(session.client, name, {"metadata": {"annotations": annotations}})
+    keep_copy(session.client, name)
+
+
+def keep_copy(client: Client, name: str) -> None:
+    """Copy what the Lease notes; a killed run may not have done that. The group's record only until a member begins to
+    form it: then its primary copies that. Where the Lease names no group, members start with the Secret's name."""
+    noted = status.annotations_of(leases.get(client, name))
+    wanted: dict[str, str | None] = {
+        key: noted.get(key) for key in (names.ANNOTATION_RESTORING, names.ANNOTATION_CLAIMS)
+    }
+    note = group.note_of(noted)
+    is_begun = note.garbled or note.incarnation or note.joining
+    if not is_begun and note.name and not group.note_of(vault.notes(client, name)).is_later(note):
+        wanted[names.ANNOTATION_GROUP] = noted[names.ANNOTATION_GROUP]
+    vault.note(client, name, observe.group_name(client, name), wanted)
+
+
+def newest(client: Client, name: str) -> dict[str, str]:
+    """The annotations of the Lease. Where it is missing or from the past, which nobody corrects while no member runs,
+    the copy says what is in use, to users who may read it."""
+    lease, copy = leases.find(client, name), dict[str, str]()
+    found = status.annotations_of(lease)
+    with suppress(Forbidden):
+        copy = vault.notes(client, name)
+    if lease is not None and not group.note_of(copy).is_later(group.note_of(found)):
+        return found
+    lines = timeline.copied(copy)
+    kept = {key: text for key, text in found.items() if key not in lines}
+    return kept | {key: text for key, text in (copy | lines).items() if text is not None}
