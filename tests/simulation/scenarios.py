@@ -350,6 +350,19 @@ _IN_PLACE = (
     Phase(75.0, 160.0, {**_STRIKES_RESTORE, "drain": 2, "delete-lease": 1}, (1, 4)),
     Phase(130.0, 165.0, {"verb:revert": 1, "verb:restore-in-place": 1, "verb:recover": 1, "verb:rebuild": 1}, (0, 1)),
 )
+_STOPS_RESTORING = {
+    f"trap-cli:{then} {call}".rstrip(): 1
+    for then in ("kill", "stop", "lose")
+    for call in ("", "PATCH Lease mysql-group", "PATCH Secret", "PATCH StatefulSet", "DELETE", "APPLY", "CREATE")
+}
+# A restore in place that is killed or stopped anywhere, with outages; then it goes on, or back, perhaps twice.
+_IN_PLACE_KILLED = (
+    Phase(34.0, 38.0, _STOPS_RESTORING, (1, 2)),
+    Phase(36.0, 42.0, {"verb:restore-in-place": 1}),
+    Phase(42.0, 90.0, {**_FALLS_ALONE, "power-cut": 2, "kill-agent": 1, **_STOPS_RESTORING}, (0, 3)),
+    Phase(60.0, 120.0, {"verb:restore-in-place": 2, "verb:revert": 3}, (1, 3)),
+    Phase(100.0, 170.0, {**_STOPS_RESTORING, "verb:restore-in-place": 12, "verb:revert": 12, "kill-mysqld": 4}, (0, 3)),
+)
 # Who is cut off from whom, one connection at a time: agents from the API server or from each other, users, servers.
 _LINKS = {
     **{"cut-agent-off": 3, "cut-heartbeats": 5, "cut-cli": 3, "partition": 3, "api-away": 1, "stale-cache": 2},
@@ -387,6 +400,7 @@ ALL = {
         Scenario("rotated-late", {}, until=250.0, phases=_ROTATED_LATE, has_passwords=True),
         Scenario("old-lease", {}, until=150.0, phases=_OLD_LEASE),
         Scenario("old-order", {}, until=170.0, phases=_OLD_ORDER),
+        Scenario("in-place-killed", {}, until=200.0, phases=_IN_PLACE_KILLED),
         Scenario("in-place", {}, until=190.0, phases=_IN_PLACE),
         Scenario("links", _LINKS, {"switchover": 3, "rebuild": 2, "restart": 1, "scale": 1, "recover": 1}),
         Scenario("applier", {**_OUTAGES, "break-applier": 9}, {"rebuild": 3, "switchover": 1}),
