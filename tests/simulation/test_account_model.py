@@ -29,6 +29,9 @@ def test_a_session_that_idles_loses_its_lock() -> None:
         account_cases.a_session_that_idles_loses_its_lock(first, second, world.scheduler.pause)
         done.append("done")
 
-    world.scheduler.at(60.0, lambda: Process(world.scheduler, "sessions", sessions) and None)
+    def begin() -> None:
+        Process(world.scheduler, "sessions", sessions)
+
+    world.scheduler.at(60.0, begin)
     assert made.go().violations == []
     assert done

@@ -22,6 +22,10 @@ from tests.simulation.scheduler import Process, Scheduler
 from tests.simulation.volume import Volume
 
 _FIXED_SEEDS = 6
+_ABOUT_A_VERB = {
+    *("settings", "certificates", "file", "lock", "redeploy", "passwords", "rotated-late"),
+    *("restored", "restore-killed", "in-place", "in-place-killed"),
+}
 
 
 def test_two_runs_of_a_seed_are_the_same_world() -> None:
@@ -91,8 +95,8 @@ def test_the_fixed_worlds_hold(scenario: str) -> None:
         result = run.run(seed, scenario)
         assert not result.violations, run.story(result)
         ended |= {*result.commands}
-    verbs_of = scenarios.ALL[scenario].weights()
-    if verbs_of:
+    if scenario in _ABOUT_A_VERB:
+        verbs_of = scenarios.ALL[scenario].weights()
         assert f"{max(verbs_of, key=verbs_of.__getitem__)} ok" in ended, sorted(ended)
 
 
