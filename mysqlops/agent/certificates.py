@@ -90,13 +90,14 @@ class Certificates:
         self.write(found.files)
         return True
 
-    def rotate(self, stage: str) -> bool:
+    def rotate(self, stage: str, of: str = "") -> bool:
         """`certificate`: a new one, from the newest CA. `ca`: trust a new CA besides the old one, which still signs.
         `drop`: trust only the newest CA. The caller waits before each until every member has loaded what is in the
         Secret, or members would refuse each other. Each may be killed and run again: `ca` makes none beside one whose
         predecessor is still trusted. True if the stage is to run again after such a wait. Raises Refused if mysqlops
-        did not create the certificate."""
-        found = self._find()
+        did not create the certificate, and StepFailed if the Secret does not hold what `of` is the fingerprint of: that
+        is what the caller waited for, and it may have been given up since, and run again."""
+        found = self._unchanged(of)
         held = self._vault.read(secret_map.CA)
         signer, ca = _signer(held, found.files), found.files.get(CA, "")
         # Older releases did not record which CA a new one replaces: after a kill, only its name shows that it is ours.
@@ -118,6 +119,13 @@ class Certificates:
         elif signer is not None:
             return self._sign_or_announce(found, signer)
         return False
+
+    def _unchanged(self, of: str) -> Found:
+        found = self._find()
+        if of and _hash(found.files.get(CA, ""), found.files.get(CERTIFICATE, "")) != of:
+            text = f"Secret {names.tls_secret(self._me.cluster)} has changed since the command looked at it"
+            raise errors.StepFailed(text, hint="run the same command again")
+        return found
 
     def changes_trust(self) -> bool:
         """Whether a new CA waits to be used: a certificate of it is refused by whoever has not loaded it."""

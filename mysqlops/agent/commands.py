@@ -18,6 +18,7 @@ from mysqlops.agent import (
     cluster_api,
     credentials,
     handover,
+    live_settings,
     member,
     pod,
     presented,
@@ -61,6 +62,7 @@ def add_to(commands: Any) -> None:
     command.set_defaults(action=setting_kinds)
     command = commands.add_parser("set-settings")
     command.add_argument("values", type=json.loads, help="JSON: variable -> value, null for the server's default")
+    command.add_argument("run", nargs="?", default="", help="of the command that sets them, as the Lease notes it")
     command.set_defaults(action=set_settings)
     command = commands.add_parser("kill")
     command.add_argument("session", type=int)
@@ -69,12 +71,14 @@ def add_to(commands: Any) -> None:
     commands.add_parser("plugins").set_defaults(action=plugins)
     command = commands.add_parser("rotate-tls")
     command.add_argument("stage", choices=["look", "certificate", "ca", "drop"])
+    command.add_argument("of", nargs="?", default="", help="the fingerprint of what the Secret must still hold")
     command.set_defaults(action=rotate_tls)
     command = commands.add_parser("tls-presented")
     command.add_argument("hosts", nargs="+")
     command.set_defaults(action=tls_presented)
     command = commands.add_parser("rotate-users")
     command.add_argument("stage", choices=list(rotation.STEPS))
+    command.add_argument("since", nargs="?", default="", help="the rotation that is meant, as the Lease notes it")
     command.set_defaults(action=rotate_users)
     _add_switchover(commands)
 
@@ -160,8 +164,10 @@ def setting_kinds(options: argparse.Namespace) -> None:
 
 def set_settings(options: argparse.Namespace) -> None:
     """Set variables live; print those that the server refuses, with its reason, in which case none is changed."""
-    with member.Member(pod.Pod(settings.read())).connect() as server:
-        print(json.dumps(variables.set_all(server, options.values)))
+    me = settings.read()
+    client = api.Api(me.namespace, settings.SERVICE_ACCOUNT)
+    with member.Member(pod.Pod(me)).connect() as server:
+        print(json.dumps(live_settings.put(client, me.cluster, server, options.values, options.run)))
 
 
 def kill(options: argparse.Namespace) -> None:
@@ -180,7 +186,7 @@ def rotate_tls(options: argparse.Namespace) -> None:
     """Put a new certificate or CA into the Secret, which every member then loads; or only look at what it holds."""
     me = settings.read()
     made = certificates.Certificates(api.Api(me.namespace, settings.SERVICE_ACCOUNT), me)
-    again = made.changes_trust() if options.stage == "look" else made.rotate(options.stage)
+    again = made.changes_trust() if options.stage == "look" else made.rotate(options.stage, options.of)
     print(json.dumps({"fingerprint": made.fingerprint(), "hostnames": made.hostnames(), "again": again}))
 
 
@@ -197,7 +203,7 @@ def rotate_users(options: argparse.Namespace) -> None:
     me = settings.read()
     own = pod.Pod(me)
     _check_primary(me, member.Member(own).observe())
-    made = rotation.Rotation(api.Api(me.namespace, settings.SERVICE_ACCOUNT), own)
+    made = rotation.Rotation(api.Api(me.namespace, settings.SERVICE_ACCOUNT), own, options.since)
     print(json.dumps(made.step(options.stage, _CLOCK)))
 
 

@@ -9,14 +9,14 @@ https://dev.mysql.com/doc/refman/9.7/en/password-management.html#dual-passwords
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from mysqlops import errors
-from mysqlops.agent import api, credentials, pod, vault
+from mysqlops.agent import api, credentials, group_lease, pod, vault
 from mysqlops.clock import Clock
-from mysqlops.core import names, rotation, secret_map
+from mysqlops.core import names, ordered, rotation, secret_map
 from mysqlops.mysql import accounts, connect, group_replication, own_accounts
 
 _TRIES = 4
@@ -31,10 +31,12 @@ class Opened:
 
 
 class Rotation:
-    """Runs in the primary's pod; the group replicates what it does to the accounts. Raises KubeError, MysqlError."""
+    """Runs in the primary's pod; the group replicates what it does to the accounts. `since` says which rotation the
+    command meant, as the Lease notes it. A step that was paused, and whose command was given up and run again, must not
+    go on in the next rotation: it would drop the passwords in use. Raises KubeError, MysqlError, StepFailed."""
 
-    def __init__(self, client: api.Api, own: pod.Pod) -> None:
-        self._pod = own
+    def __init__(self, client: api.Api, own: pod.Pod, since: str = "") -> None:
+        self._api, self._pod, self._since = client, own, since
         self._vault = vault.Vault(client, own.me.cluster)
 
     def look(self) -> rotation.Seen:
@@ -46,22 +48,41 @@ class Rotation:
 
     def open(self) -> Opened:
         """Add the next password to every account. The Secret's current ones stay: members may not have the next yet."""
-        held = self._vault.read()
-        values, chosen = held.values, _of(held.values)
-        added = {
-            names.next_key(account.key): credentials.password()
-            for account in chosen
-            if names.next_key(account.key) not in values
-        }
-        if added:
+        with self._alone() as server:
+            held = self._vault.read()
+            values, chosen = held.values, _of(held.values)
+            if rotation.stage_of(values) != rotation.SWITCHED:  # by a run that overtook this one
+                self._check_open()  # as late as possible: from here on the Secrets may not change
+                self._prepare(held)
+                for account in chosen:
+                    self._check_open()
+                    self._add(server, account, values[account.key], values[names.next_key(account.key)])
+            return Opened([account.user for account in chosen], str(server.scalar("SELECT @@global.gtid_executed")))
+
+    def _prepare(self, held: vault.Held) -> None:
+        following = [names.next_key(account.key) for account in _of(held.values)]
+        if added := {key: credentials.password() for key in following if key not in held.values}:
             self._vault.write(held, added)
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[connect.Server]:
+        """A session in which this step is the only one: a password that is added twice replaces the old one. Whoever is
+        paused loses the session, and so its turn."""
         with self._pod.server() as server:
-            # No other run may add the password between the check and the change: added twice, it replaces the old one.
+            group_replication.soon_or_never(server)
             if server.scalar("SELECT GET_LOCK('mysqlops-rotation', 3)") != 1:
                 raise errors.StepFailed("another rotation is at this point: run the command again")
-            for account in chosen:
-                self._add(server, account, values[account.key], values[names.next_key(account.key)])
-            return Opened([account.user for account in chosen], str(server.scalar("SELECT @@global.gtid_executed")))
+            self._check_open()
+            yield server
+
+    def _check_open(self) -> None:
+        """A command of an older release does not say which rotation it means: the first one noted."""
+        lease = group_lease.read(self._api, self._pod.me.cluster)
+        noted = ordered.rotation(lease["metadata"].get("annotations") or {})
+        self._since = self._since or (noted.since if noted else "")
+        if noted is None or noted.since != self._since:
+            text = f"the rotation of {self._since or 'this command'} is over: this step of it comes too late"
+            raise errors.StepFailed(text, hint=f"mysqlops status {self._pod.me.cluster}")
 
     def step(self, name: str, clock: Clock) -> Any:
         """One of STEPS. Each begins with what the Secrets hold, so it is repeated if somebody changed one meanwhile,
@@ -86,11 +107,13 @@ class Rotation:
     def switch(self) -> list[str]:
         """Make the next passwords current, once every member accepts them; returns the users. The previous ones are
         stored first, and the next ones are removed last: if this stops between two Secrets, the next run continues."""
-        held = self._vault.read()
+        with self._alone() as server:
+            return self._switch(server, self._vault.read())
+
+    def _switch(self, server: connect.Server, held: vault.Held) -> list[str]:
         values = held.values
         chosen = [account for account in _of(values) if names.next_key(account.key) in values]
-        with self._pod.server() as server:
-            usable = [account for account in chosen if own_accounts.hashes_of(server, account)]
+        usable = [account for account in chosen if own_accounts.hashes_of(server, account)]
         for account in chosen:
             if account in usable and not self._pod.accepts(account, values[names.next_key(account.key)]):
                 raise errors.StepFailed(f"{account.user} does not accept its next password: run the command again")
@@ -114,11 +137,12 @@ class Rotation:
     def finish(self, *, spare_replication: bool) -> list[str]:
         """Drop the old passwords; returns the users. Running members may still use the replication account's old
         one."""
-        held = self._vault.read()
-        values = held.values
-        chosen = [account for account in _of(values) if not (spare_replication and account == accounts.REPLICATION)]
-        with self._pod.server() as server:
+        with self._alone() as server:
+            held = self._vault.read()
+            values = held.values
+            chosen = [account for account in _of(values) if not (spare_replication and account == accounts.REPLICATION)]
             for account in chosen:
+                self._check_open()
                 accounts.keep_only(server, account, values[account.key])
         gone = [names.previous_key(account.key) for account in chosen if names.previous_key(account.key) in values]
         if gone:

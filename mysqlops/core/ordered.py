@@ -106,6 +106,12 @@ def setting(annotations: Mapping[str, str]) -> tuple[str, ...]:
     )
 
 
+def setting_run(annotations: Mapping[str, str]) -> str:
+    """Which run of a command may set them; empty in the notes of older releases."""
+    found = _read(annotations, names.ANNOTATION_SETTING)
+    return str(found.get("run", "")) if isinstance(found, dict) else ""
+
+
 def stopped(annotations: Mapping[str, str]) -> dict[str, Any]:
     """What `stop` wrote: replicas and the GTID set of every member; empty if the cluster is not stopped."""
     found = _read(annotations, names.ANNOTATION_STOPPED)

@@ -34,7 +34,7 @@ def run(client: Client, pod: str, program: Program[T], *words: str, timeout_seco
         raise errors.Refused([Reason(f"{program.name}-refused", message)])
     if done.exit_code == errors.WaitTimeout.exit_code:
         raise errors.WaitTimeout(message)
-    if "invalid choice" in done.stderr:
+    if "invalid choice" in done.stderr or "unrecognized arguments" in done.stderr:
         text = f"the agent of {pod} has another version and does not know {program.name!r}"
         raise errors.StepFailed(
             text, hint=f"mysqlops upgrade {pod.rpartition('-')[0]} updates the agents to this version"

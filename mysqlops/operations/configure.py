@@ -113,24 +113,23 @@ def execute(session: Session, name: str, change: Change, limits: rollout.Limits)
     members = [member.name for member in now.members if member.name != now.primary]
     members += [now.primary] if now.primary else []
     unproven.settle(session, name)  # what a killed run noted: the new note would replace it
-    if change.values:
-        unproven.begin(session, name, change.values)
-    _try(session, name, members, change)
+    run = unproven.begin(session, name, change.values) if change.values else ""
+    _try(session, name, members, change, run)
     session.client.apply(change.config_map)
     session.progress.say(f"set on {', '.join(members)}")
     _await_files(session, name, change.config_map["data"][render.MY_CNF])
     for member in members:  # a server that restarted before it got the new file has the old values
-        unproven.put(session, member, change.values)
+        unproven.put(session, member, change.values, run)
     if change.values:
         unproven.end(session, name)
     return []
 
 
-def _try(session: Session, name: str, members: Sequence[str], change: Change) -> None:
+def _try(session: Session, name: str, members: Sequence[str], change: Change, run: str) -> None:
     """Set the values, and write as a client does; if a server refuses, sets the old values again and raises the reason.
     Without an answer to the write, the values and their note stay."""
     try:
-        _put_everywhere(session, name, members, change)
+        _put_everywhere(session, name, members, change, run)
         if change.values:
             hint = f"run it again, or mysqlops config set {name} --settle sets the values of my.cnf"
             proof.of_client(session, name, hint)
@@ -146,12 +145,12 @@ def _try(session: Session, name: str, members: Sequence[str], change: Change) ->
         raise
 
 
-def _put_everywhere(session: Session, name: str, members: Sequence[str], change: Change) -> None:
+def _put_everywhere(session: Session, name: str, members: Sequence[str], change: Change, run: str) -> None:
     """Raises Refused, or StepFailed if a member could not be asked; the values of my.cnf are set again before."""
     done: list[str] = []
     try:
         for member in members:
-            unproven.put(session, member, change.values)
+            unproven.put(session, member, change.values, run)
             done.append(member)
     except errors.OperationLocked:  # whoever has the lock now finds the note
         raise

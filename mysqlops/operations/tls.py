@@ -32,13 +32,12 @@ def rotate(session: Session, name: str, stage: str, hostnames: Sequence[str] = (
     runner = next((member.name for member in seen.members if member.state == view.ONLINE), None)
     if runner is None:
         raise Refused([Reason("none-online", f"no member of {name} is ONLINE", f"mysqlops status {name}")])
-    _begin(session, seen, runner, stage)
-    wanted = ""
+    wanted = _begin(session, seen, runner, stage)
     for part in _PARTS[stage]:
         for tries in range(_TIMES):
             if stage == DROP:
                 _check_before(session, seen, runner, part, tries)
-            done = _run(session, runner, part)
+            done = _run(session, runner, part, wanted)
             _check_hostnames(runner, done, hostnames)
             wanted = done.fingerprint
             # Calm agents look at the Secrets once a minute, and at once when the Lease changes.
@@ -51,8 +50,9 @@ def rotate(session: Session, name: str, stage: str, hostnames: Sequence[str] = (
     return wanted
 
 
-def _begin(session: Session, seen: status.Status, runner: str, stage: str) -> None:
-    """A killed run may have left members that do not trust what signs next; raises Refused or WaitTimeout."""
+def _begin(session: Session, seen: status.Status, runner: str, stage: str) -> str:
+    """The fingerprint of what the Secret holds. A killed run may have left members that do not trust what signs next;
+    raises Refused or WaitTimeout."""
     found = _run(session, runner, LOOK)
     if stage == CERTIFICATE and found.again:
         raise _waiting_ca(seen.name)
@@ -60,6 +60,7 @@ def _begin(session: Session, seen: status.Status, runner: str, stage: str) -> No
         _check_unused(session, seen, runner, is_signed=False)
     if stage == DROP or found.again:
         _await_loaded(session, seen.name, found.fingerprint)
+    return found.fingerprint
 
 
 def _waiting_ca(name: str) -> Refused:
@@ -76,8 +77,9 @@ def _check_before(session: Session, seen: status.Status, runner: str, part: str,
         _check_unused(session, seen, runner, is_signed=part == DROP)
 
 
-def _run(session: Session, runner: str, part: str) -> programs.Rotated:
-    return agents.run(session.client, runner, programs.ROTATE_TLS, part, timeout_seconds=60)
+def _run(session: Session, runner: str, part: str, *of: str) -> programs.Rotated:
+    """A program that was paused goes on when its command is given up: it changes only what the Secret held before."""
+    return agents.run(session.client, runner, programs.ROTATE_TLS, part, *of, timeout_seconds=60)
 
 
 def _check_hostnames(runner: str, done: programs.Rotated, hostnames: Sequence[str]) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Mapping
+from typing import Any
 
 from mysqlops import errors
 from mysqlops.core import instant, ordered, setting_kinds
@@ -20,9 +21,16 @@ from mysqlops.operations.session import Session
 from mysqlops.planning import settings, status
 
 
-def begin(session: Session, name: str, keys: Iterable[str]) -> None:
+def begin(session: Session, name: str, keys: Iterable[str]) -> str:
+    """Returns the name of this run, which its programs in pods must find in the note: they go on if it is killed."""
     at = instant.text(session.clock.now())
-    orders.write(session.client, name, setting={"names": sorted(keys), "at": at, "by": lock.who()})
+    return _note(session, name, {"names": sorted(keys), "at": at, "by": lock.who()})
+
+
+def _note(session: Session, name: str, note: Mapping[str, Any]) -> str:
+    run = instant.precise(session.clock.now())
+    orders.write(session.client, name, setting={**note, "run": run})
+    return run
 
 
 def end(session: Session, name: str) -> None:
@@ -43,6 +51,8 @@ def set_back(session: Session, name: str) -> list[str]:
     keys = noted(session, name)
     if not keys:
         return []
+    note = orders.read_one(session.client, name, "setting")
+    run = _note(session, name, note if isinstance(note, dict) else {"names": [*keys]})
     text = observe.must_run(session.client, name).settings.get(render.MY_CNF, "")
     values, left = settings.as_configured(keys, text), []
     for member in observe.judged(session, name).members:
@@ -50,7 +60,7 @@ def set_back(session: Session, name: str) -> list[str]:
             continue
         try:
             for key in _dynamic(session, member.name, values):  # one that the server refuses leaves none of the others
-                put(session, member.name, {key: values[key]})
+                put(session, member.name, {key: values[key]}, run)
         except errors.OperationLocked:
             raise
         except errors.MysqlopsError as failure:
@@ -84,10 +94,11 @@ def attempt(session: Session, name: str) -> None:
         session.progress.warn(f"the values of my.cnf are not restored yet on {'; '.join(left)}")
 
 
-def put(session: Session, pod: str, values: Mapping[str, str | None]) -> None:
-    """Set variables of one server, None to its default; raises Refused if one is refused, and then sets none."""
+def put(session: Session, pod: str, values: Mapping[str, str | None], run: str) -> None:
+    """Set variables of one server, None to its default; raises Refused if one is refused, and then sets none. `run` is
+    what `begin` returned."""
     if not values:
         return
-    refused = agents.run(session.client, pod, programs.SET_SETTINGS, json.dumps(values), timeout_seconds=60)
+    refused = agents.run(session.client, pod, programs.SET_SETTINGS, json.dumps(values), run, timeout_seconds=60)
     if refused:
         raise Refused([Reason("bad-config", f"{pod} refuses {key}: {why}") for key, why in refused.items()])

@@ -70,11 +70,11 @@ def rotate(session: Session, name: str) -> Result:
         orders.write(client, name, rotated=order.as_json())
     users = []
     if seen.stage != rotation.SWITCHED:
-        opened = _step(session, now, programs.ROTATE_OPEN)
+        opened = _step(session, now, programs.ROTATE_OPEN, order)
         users = opened.users
         what = "every member to have the new passwords"
         now = observe.until(session, name, lambda one: planning.have_applied(one, opened.executed), what)
-        _step(session, now, programs.ROTATE_SWITCH)
+        _step(session, now, programs.ROTATE_SWITCH, order)
     # Read after the Secret has changed: any other pod reads the new passwords.
     holders = planning.uids(observe.cluster(client, name, session.clock).pods.values())
     _note(session, name, order, holders=holders)
@@ -90,10 +90,10 @@ def finish(session: Session, name: str) -> Result:
     order = planning.check_finish(now, order)
     older = planning.holders(order, observe.cluster(client, name, session.clock).pods.values())
     if older:
-        users = _step(session, now, programs.ROTATE_FINISH_MOST)
+        users = _step(session, now, programs.ROTATE_FINISH_MOST, order)
         _note(session, name, order, dropped=True)
         return Result(users, [names.USER_REPLICATION])
-    users = _step(session, now, programs.ROTATE_FINISH)
+    users = _step(session, now, programs.ROTATE_FINISH, order)
     orders.write(client, name, rotated=None)
     return Result(users, [])
 
@@ -105,5 +105,6 @@ def _note(session: Session, name: str, order: ordered.Rotation, **fields: Any) -
     )
 
 
-def _step(session: Session, now: status.Status, stage: programs.Program[T]) -> T:
-    return agents.run(session.client, status.must_lead(now), stage, timeout_seconds=_STEP_SECONDS)
+def _step(session: Session, now: status.Status, stage: programs.Program[T], order: ordered.Rotation | None = None) -> T:
+    words = [order.since] if order is not None else []
+    return agents.run(session.client, status.must_lead(now), stage, *words, timeout_seconds=_STEP_SECONDS)

@@ -287,3 +287,15 @@ def test_host_names_are_in_every_new_certificate(tmp_path: Path) -> None:
     assert tls_check.refused_because(secrets.values("mysql-tls"), hosts, tmp_path) is None
     assert "not valid for evil" in str(tls_check.refused_because(secrets.values("mysql-tls"), ["evil"], tmp_path))
     assert agent.hostnames() == ["db.example.com"]
+
+
+@pytest.mark.parametrize("stage", ["certificate", "ca", "drop"])
+def test_a_step_changes_only_what_its_command_looked_at(folder: Path, stage: str) -> None:
+    """Its program was paused, and a later command has announced another CA, which not every member has loaded."""
+    secrets = _deployed(folder)
+    of = _agent(secrets, folder).fingerprint()
+    _agent(secrets, folder).rotate("ca", of)
+    before = secrets.values(TLS), secrets.values(CA)
+    with pytest.raises(errors.StepFailed, match="has changed"):
+        _agent(secrets, folder).rotate(stage, of)
+    assert (secrets.values(TLS), secrets.values(CA)) == before

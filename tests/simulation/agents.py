@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -20,15 +20,14 @@ from mysqlops.agent import (
     settings,
 )
 from mysqlops.clock import Clock
-from mysqlops.core import publication, view
+from mysqlops.core import names, publication, view
 from mysqlops.core.typed import Json
-from mysqlops.mysql import connect, xcom
+from mysqlops.mysql import accounts, connect, xcom
 from mysqlops.planning import catching_up, obituary
-from tests.simulation import certificates, wires
+from tests.simulation import certificates, passwords, wires
 from tests.simulation.clients import AgentApi
 from tests.simulation.clock import SimSignal
 from tests.simulation.scheduler import Process
-from tests.simulation.sql import SimServer
 
 if TYPE_CHECKING:
     from tests.simulation.kubelet import Containers
@@ -51,7 +50,31 @@ class OwnPod(pod.Pod):
             world.scheduler.pause(5.0)
         if not model.is_up or model.is_frozen():
             raise errors.ConnectFailed("the local server: connect failed with MySQL error 2002")
-        return SimServer(model, world.scheduler, world.before_statement, is_admin=True)
+        if world.accounts is not None and not any(
+            world.accounts.accepts(model, accounts.ADMIN, self.find(key))
+            for key in (accounts.ADMIN.key, names.previous_key(accounts.ADMIN.key))
+        ):
+            raise errors.AccessDenied("the local server: connect failed with MySQL error 1045")
+        return world.connection(model, world.before_statement)
+
+    def server_as_root(self) -> connect.Server:
+        found = self._world.accounts
+        if found is not None and not found.accepts(
+            self._containers.server, accounts.ROOT, self.find(accounts.ROOT.key)
+        ):
+            raise errors.AccessDenied("the local server: connect failed with MySQL error 1045")
+        return self._world.connection(self._containers.server, self._world.before_statement)
+
+    def accepts(self, one: accounts.Account, password: str, host: str = "") -> bool:
+        """As rotation.py asks it, of this server or another."""
+        world = self._world
+        assert world.accounts is not None
+        server = world.server(host.partition(".")[0]) if host else self._containers.server
+        world.scheduler.pause(0.02)
+        own = self._containers.server
+        if server is None or not server.is_up or server.is_frozen() or (host and not world.reaches(own, server)):
+            raise errors.ConnectFailed(f"{host}: connect failed with MySQL error 2003")
+        return world.accounts.accepts(server, one, password)
 
     def zones(self) -> str:
         return ""
@@ -73,7 +96,9 @@ class OwnPod(pod.Pod):
 
         before("connect")
         assert other is not None
-        return SimServer(other, world.scheduler, before, is_admin=True)
+        if not world.takes_login(other, self.login("", accounts.REPLICATION.key).password):
+            raise errors.AccessDenied(f"{pod}: connect failed with MySQL error 1045")
+        return world.connection(other, before)
 
     def has_own_name(self) -> bool:
         return self._world.kubelet.of(self.me.pod) is self._containers
@@ -125,10 +150,20 @@ class OwnPod(pod.Pod):
         return wires.SimWire(self._world, self._containers)
 
     def find(self, key: str) -> str | None:
-        return None
+        return self._containers.memory.get(key)
+
+    def keep(self, values: Mapping[str, str | None]) -> None:
+        self._world.scheduler.running()
+        for key, value in values.items():
+            self._containers.memory.pop(key, None)
+            if value is not None:
+                self._containers.memory[key] = value
+
+    def has_exporter(self) -> bool:
+        return False
 
     def login(self, user: str, key: str) -> connect.Login:
-        return connect.Login(user, "secret")
+        return connect.Login(user, self.find(key) or "secret")
 
     def group_name(self) -> str:
         return self._containers.group_name
@@ -218,7 +253,8 @@ class Agent:
         around = Around(api, me, clock)
         around.is_fast = world.is_fast
         server = member.Member(own)
-        watch = certificates.Watch(api, me, containers.tls, server)
+        kind = certificates.Watch if world.accounts is None else passwords.Watch
+        watch = kind(api, own, containers.tls, server)
         scraped, posted = metrics.Metrics(own, around, api, clock), events.Events(me, around, api, clock)
         self._probes = health.Health(clock, scraped, posted)
         self._loop = loop.Loop(own, server, around, watch, self._probes, clock=clock)

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from mysqlops import errors
-from mysqlops.agent import api, certificates, log, member, openssl, secrets_watch, settings
+from mysqlops.agent import api, certificates, log, member, openssl, pod, secrets_watch, settings
 from mysqlops.agent.tls_check import CA, CERTIFICATE, KEY
 from mysqlops.core import names, view
 
@@ -107,8 +107,8 @@ class Certificates(certificates.Certificates):
 class Watch(secrets_watch.SecretsWatch):
     """Passwords never change here; certificates do, as in secrets_watch.py."""
 
-    def __init__(self, client: api.Api, me: settings.Settings, folder: Folder, server: member.Member) -> None:
-        self._certificates = Certificates(client, me, folder)
+    def __init__(self, client: api.Api, own: pod.Pod, folder: Folder, server: member.Member) -> None:
+        self._certificates = Certificates(client, own.me, folder)
         self._files, self._server = folder, server
         self.loaded = certificates.fingerprint(folder)  # type: ignore[arg-type]
         self.trouble = self.missing = self.accounts = ""

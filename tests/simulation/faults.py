@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tests.simulation.volume import Volume
     from tests.simulation.world import World
 
-_WRITES = ("PUT ", "PATCH ", "CREATE ", "APPLY ", "DELETE ", "EXEC ", "SET ", "START ", "STOP ", "CLONE ")
+_WRITES = ("PUT ", "PATCH ", "CREATE ", "APPLY ", "DELETE ", "EXEC ", "SET ", "START ", "STOP ", "CLONE ", "ALTER USER")
 _STIRRED_SECONDS = 10.0  # a fault in a world with fast failure detection
 
 
@@ -134,6 +134,10 @@ class Faults:
 
     def _trap_cli(self, event: Event) -> None:
         self._trap("cli", event, event.figure + 12.0)
+
+    def _trap_exec(self, event: Event) -> None:
+        """A program that a command runs in a pod, which goes on when the command is killed."""
+        self._trap("exec", event, event.figure + 12.0)
 
     def _trap(self, process: str, event: Event, seconds: float) -> None:
         then, _, target = event.text.partition(" ")

@@ -9,6 +9,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from mysqlops.agent import credentials
 from mysqlops.core import names, ordered, secret_map
 from mysqlops.core.typed import Json
 from mysqlops.objects import render
@@ -64,6 +65,7 @@ class Containers:
         self.agent: Process | None = None
         self.program: agents.Agent | None = None
         self.group_name = ""
+        self.memory: dict[str, str] = {}  # passwords, where a world has some
         self.standing: str | None = None  # in the pod's memory
         self.phase = "init"
         self.due = world.now() + world.random.uniform(0.5, 2.5)
@@ -93,7 +95,8 @@ class Containers:
     def _init(self) -> None:
         if self.world.now() < self.due:
             return
-        if not self.group_name and not self._read_secret():
+        is_read = self.group_name and (self.memory or self.world.accounts is None)
+        if not is_read and not self._read_secret():
             return
         if self._waits_for_backup():
             return
@@ -102,6 +105,8 @@ class Containers:
                 return
             self.volume.uuid = self.world.new_uuid()
             self.world.say(f"{self.name} initialises an empty volume")
+            if self.world.accounts is not None:
+                self.world.accounts.initialise(self.volume, self.memory)
             self.due = self.world.now() + self.world.random.uniform(0.5, 2.0)
             return
         if not self._mount():
@@ -115,6 +120,8 @@ class Containers:
             return False
         data = self.world.object("Secret", secret_map.secret(self.world.name, secret_map.INTERNAL)).get("data") or {}
         self.group_name = base64.b64decode(data.get(names.KEY_GROUP_NAME, "")).decode()
+        if self.world.accounts is not None:
+            self.memory = credentials.of_agent(self.world.accounts.values())
         return bool(self.group_name)
 
     def _waits_for_backup(self) -> bool:
@@ -225,7 +232,7 @@ class Containers:
 
     def reboot(self) -> None:
         """Its node is back: kubelet starts all over, with the same emptyDir, less what was in memory."""
-        self.standing = None
+        self.standing, self.memory = None, {}
         self._runs.clear()
         self._backoffs = {name: Backoff() for name in self._backoffs}
         self.phase, self.due = "init", self.world.now() + self.world.random.uniform(1.0, 8.0)

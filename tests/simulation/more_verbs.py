@@ -26,6 +26,7 @@ from mysqlops.operations import (
     timeline_notes,
     tls,
     unproven,
+    users,
 )
 from mysqlops.operations.session import Session
 from tests.simulation import server_settings
@@ -84,6 +85,19 @@ def _config_settle(verbs: Verbs, session: Session, command: Command) -> None:
 def _rotate_tls(verbs: Verbs, session: Session, command: Command, stage: str) -> None:
     with verbs.changing(session, command):
         tls.rotate(session, verbs.world.name, stage)
+
+
+def _rotate_users(verbs: Verbs, session: Session, command: Command) -> None:
+    with verbs.changing(session, command):
+        users.rotate(session, verbs.world.name)
+
+
+def _finish_users(verbs: Verbs, session: Session, command: Command) -> None:
+    """The user has given the applications what NAME-app holds, as the help says."""
+    with verbs.changing(session, command):
+        if verbs.world.accounts is not None:
+            verbs.world.accounts.take_to_clients()
+        users.finish(session, verbs.world.name)
 
 
 def _expose(verbs: Verbs, session: Session, command: Command) -> None:
@@ -181,6 +195,8 @@ MORE: Mapping[str, Callable[[Verbs, Session, Command], None]] = {
     "rotate-certificate": partial(_rotate_tls, stage="certificate"),
     "new-ca": partial(_rotate_tls, stage="ca"),
     "drop-old-ca": partial(_rotate_tls, stage="drop"),
+    "rotate-users": _rotate_users,
+    "finish-users": _finish_users,
     "expose": _expose,
     "unexpose": _unexpose,
     "resize": _resize,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mysqlops.clock import Signal
 from tests.simulation import group as groups
@@ -12,6 +12,9 @@ from tests.simulation.replica import Replica
 from tests.simulation.scheduler import Scheduler
 from tests.simulation.server_settings import Settings
 from tests.simulation.volume import Volume
+
+if TYPE_CHECKING:
+    from tests.simulation.account_sql import NamedLock
 
 # START GROUP_REPLICATION waits so long for a view that has it, and asks again if the group still counted its old self.
 JOIN_SECONDS, AGAIN_SECONDS = 60.0, 43.0
@@ -42,6 +45,8 @@ class Mysqld:
         self.applier_fails = False  # at whatever it has to apply
         self.failed_at = ""  # when it did last
         self.token = ""  # of the probe table
+        self.login = ""  # the password that START GROUP_REPLICATION was given, in memory
+        self.named_lock: NamedLock | None = None
         self.my_cnf: Callable[[], str] = str
         self.settings = Settings("")
         self.replica = Replica(self, around)
@@ -54,7 +59,7 @@ class Mysqld:
         self.starts += 1
         self.is_up, self.is_stopped, self.seat, self.version = True, False, None, version
         self.was_made_primary = self.is_cloning = self.applier_held = False
-        self.failed_at, self._begun = "", Operation()
+        self.failed_at, self.login, self._begun = "", "", Operation()
         self._begun.is_done = True
         self.replica.boot()
         self.settings = Settings(self.my_cnf())
@@ -175,13 +180,14 @@ class Mysqld:
         name = self.variables["group_replication_group_name"]
         if not name:
             return 3092, "the group name is empty", None
-        if forms:
+        if forms and self.around.lets_in(self, [self]):
             self.around.replication.form(self, name)
             return 0, "", None
         seeds = [host.partition(".")[0] for host in self.variables["group_replication_group_seeds"].split(",")]
         found = [server for pod in seeds if (server := self.around.server(pod)) is not None]
         if not found:
             return 3096, "None of the provided peer address is valid", None
+        found = self.around.lets_in(self, found)
         why = self.around.replication.join(self, name, found)
         return 3092, why, {groups.NO_PEER: JOIN_SECONDS, groups.OLD_SELF: AGAIN_SECONDS}.get(why)
 
@@ -263,6 +269,14 @@ class Around:
 
     def changed(self, pod: str) -> None:
         raise NotImplementedError
+
+    def lets_in(self, one: Mysqld, others: list[Mysqld]) -> list[Mysqld]:
+        """Those of the others that and which it lets in."""
+        return others
+
+    def takes_login(self, source: Mysqld, password: str) -> bool:
+        """Whether the source lets an ordinary replica in."""
+        return True
 
     def loaded_tls(self) -> None:
         """A server has loaded its certificate's files."""

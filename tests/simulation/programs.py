@@ -11,13 +11,13 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from mysqlops import errors
-from mysqlops.agent import cluster_api, handover, member, settings
+from mysqlops.agent import cluster_api, handover, live_settings, member, settings
 from mysqlops.agent.api import decoded
 from mysqlops.agent.tls_check import CA, CERTIFICATE
 from mysqlops.core import error_record, names
 from mysqlops.kube import exec as kube_exec
 from mysqlops.mysql import variables
-from tests.simulation import certificates
+from tests.simulation import certificates, passwords
 from tests.simulation.agents import OwnPod
 from tests.simulation.clients import AgentApi
 from tests.simulation.kubelet import Containers
@@ -34,12 +34,14 @@ class Programs:
 
     def __init__(self, world: World) -> None:
         self._world = world
+        self.ran: list[Sequence[str]] = []  # whole command lines
 
     def run_in(self, pod: str, container: str, command: Sequence[str], timeout: float) -> kube_exec.Output:
         """Run to the end; it goes on if the caller dies."""
         containers = self._world.kubelet.of(pod)
         if containers is None or containers.agent is None or not containers.agent.is_alive:
             raise errors.PodExecFailed(f"exec in {pod}/{container}: the container does not run")
+        self.ran.append(command)
         found: list[kube_exec.Output] = []
         process = Process(
             self._world.scheduler,
@@ -55,6 +57,10 @@ class Programs:
         return found[0]
 
     def _run(self, containers: Containers, words: list[str]) -> kube_exec.Output:
+        process = self._world.scheduler.running().process
+        self._world.traps.reached(process, f"EXEC {' '.join(words)}")
+        if process.is_stopped:  # before it has read anything
+            self._world.scheduler.pause(0.0)
         try:
             return kube_exec.Output(json.dumps(self._answer(containers, words)), "", 0)
         except errors.MysqlopsError as error:
@@ -80,10 +86,18 @@ class Programs:
                 with server.connect() as found:
                     return variables.get(found, words[1:])
             case "set-settings":
+                api = AgentApi(self._world.api, self._world.before_call, self._world.after_call)
                 with server.connect() as found:
-                    return variables.set_all(found, json.loads(words[1]))
+                    return live_settings.put(api, self._world.name, found, json.loads(words[1]), *words[2:])
             case "rotate-tls":
-                return self._rotate_tls(containers, words[1])
+                return self._rotate_tls(containers, words[1], *words[2:])
+            case "rotate-users":
+                own, clock = (
+                    OwnPod(self._me(containers), self._world, containers),
+                    self._world.clock_of(containers.node),
+                )
+                api = AgentApi(self._world.api, self._world.before_call, self._world.after_call)
+                return passwords.step(api, own, server, words[1:], clock)
             case "tls-presented":
                 return self._presented(containers, words[1:])
             case "backup-open":
@@ -99,10 +113,10 @@ class Programs:
     def _me(self, containers: Containers) -> settings.Settings:
         return settings.Settings(self._world.name, self._world.namespace, containers.name, containers.uid)
 
-    def _rotate_tls(self, containers: Containers, stage: str) -> Any:
+    def _rotate_tls(self, containers: Containers, stage: str, of: str = "") -> Any:
         api = AgentApi(self._world.api, self._world.before_call, self._world.after_call)
         made = certificates.Certificates(api, self._me(containers), containers.tls)
-        again = made.changes_trust() if stage == "look" else made.rotate(stage)
+        again = made.changes_trust() if stage == "look" else made.rotate(stage, of)
         return {"fingerprint": made.fingerprint(), "hostnames": made.hostnames(), "again": again}
 
     def _presented(self, containers: Containers, hosts: Sequence[str]) -> Any:

@@ -18,6 +18,7 @@ _MOST = 40  # transactions in one turn
 NET_TIMEOUT_SECONDS = 60.0  # replica_net_timeout: so long the receiver believes in a source that says nothing
 _IN_A_GROUP = 13117, "Fatal error: Failed to run 'thread_start' hook"
 _GONE = 2003, "Error connecting to source"
+_DENIED = 1045, "Error connecting to source: access denied"
 _PURGED = 13114, "Got fatal error 1236 from source: it has purged required binary logs"
 Trouble = tuple[int, str]
 NONE: Trouble = 0, ""
@@ -30,7 +31,7 @@ class Replica:
         self._server, self._around = server, around
         self.receives = self.applies = False
         self.unreceived = self.unapplied = NONE
-        self.failed_at = ""
+        self.failed_at = self.login = ""
         self._is_connected = False
         self._heard_at = 0.0
         self._turns = 0
@@ -116,6 +117,9 @@ class Replica:
                 self.receives, self.unreceived = False, _GONE
             return
         self._heard_at = now
+        if not self._is_connected and not self._around.takes_login(source, self.login):
+            self.receives, self.unreceived = False, _DENIED
+            return
         own = self._server.volume
         if not self._is_connected:
             self._is_connected, channel.source = True, source.volume.uuid

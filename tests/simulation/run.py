@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mysqlops.core import names, ordered, rollout, timeline
-from mysqlops.planning import outage
+from mysqlops.planning import outage, rotation
 from tests.simulation import scenarios, server_settings
 from tests.simulation.faults import Event, Faults
 from tests.simulation.group import ONLINE
@@ -70,7 +70,7 @@ class Run:
 
     def __init__(self, seed: int, scenario: str, events: Sequence[Event] | None = None) -> None:
         self.seed, self.scenario = seed, scenarios.ALL[scenario]
-        self.world = World(seed)
+        self.world = World(seed, has_passwords=self.scenario.has_passwords)
         self.verbs = Verbs(self.world)
         self.watch = Watch(self.world, self.verbs)
         self.faults = Faults(self.world, self.verbs.by_event)
@@ -113,6 +113,8 @@ class Run:
             return
         self.world.ledger.check_end()
         self._check_settings()
+        if self.world.accounts is not None:
+            self.world.accounts.check_end()
         if len(self.world.ledger.writes) == since and not self._waits_for_user():
             self._not_writable()
 
@@ -162,7 +164,16 @@ class Run:
             return "start", 0  # as `status` says
         if rollout.read(stateful_set) is not None:
             return self._way_of_rollout()
-        return self._told_to_scale() or _open_order(notes, replicas) or self._way_out(replicas)
+        return self._told_to_scale() or _open_order(notes, replicas) or self._rotation(notes) or self._way_out(replicas)
+
+    def _rotation(self, notes: dict[str, str]) -> tuple[str, int] | None:
+        """What `status` says of an open rotation of passwords."""
+        order = ordered.rotation(notes)
+        if order is None or self.world.now() < max(one.ended_at for one in self.verbs.commands) + 5.0:
+            return None
+        if order.dropped and rotation.holders(order, self.world.objects("Pod")):
+            return "restart", 0
+        return ("finish-users" if order.holders is not None else "rotate-users"), 0
 
     def _way_of_rollout(self) -> tuple[str, int]:
         """As the last command says: forward if it went back and that failed too."""
@@ -204,6 +215,8 @@ class Run:
         world = self.world
         stateful_set = world.find("StatefulSet", world.name)
         if stateful_set is None or any(one.outcome == "running" for one in self.verbs.commands):
+            return False
+        if world.accounts is not None and world.accounts.unfinished():
             return False
         servers = [one.server for one in world.kubelet.pods.values()]
         inside = {one.seat.group.incarnation for one in servers if one.seat is not None and one.seat.state == ONLINE}

@@ -34,6 +34,7 @@ _STRIKES = ("kill", "kill-during", "stop", "lose")
 _TARGETS = {
     "trap-agent": ("", "START", "SET", "STOP", "PUT Lease"),
     "trap-cli": ("", "DELETE", "PATCH Lease", "EXEC", "PATCH", "APPLY"),
+    "trap-exec": ("", "PATCH", "ALTER", "PATCH Secret mysql-internal"),
 }
 
 
@@ -91,6 +92,17 @@ class Scenario:
     until: float = 140.0
     since: float = 20.0
     phases: tuple[Phase, ...] = ()
+    has_passwords: bool = False
+
+    def weights(self) -> dict[str, int]:
+        """Of its verbs."""
+        found = dict(self.verbs)
+        for phase in self.phases:
+            for key, weight in phase.kinds.items():
+                if key.startswith("verb:"):
+                    verb = key.partition(":")[2].partition("@")[0]
+                    found[verb] = found.get(verb, 0) + weight
+        return found
 
     def draw(self, seed: int) -> list[Event]:
         chance = random.Random(f"{self.name}/{seed}")  # noqa: S311 (a seed is one world)
@@ -176,6 +188,11 @@ _CERTIFICATES = {
     "restart": 1,
     "rebuild": 1,
 }
+_PASSWORDS = {
+    **{"trap-cli": 6, "trap-exec": 9, "trap-agent": 2, "kill-mysqld": 3, "kill-agent": 2, "stop-agent": 2},
+    **{"lose-node": 2, "freeze-node": 3, "partition": 1, "cut-agent-off": 1, "delete-pod": 1, "power-cut": 1},
+}
+_ROTATIONS = {"rotate-users": 7, "finish-users": 6, "restart": 2, "switchover": 2, "rebuild": 1, "scale": 1}
 _FILE = {
     "apply": 6,
     "config-set": 1,
@@ -263,6 +280,16 @@ _RESTORE_KILLED = (
     Phase(38.0, 44.0, {"verb:restore-member@focus": 1}),
     Phase(55.0, 85.0, {**_FALLS_ALONE, "power-cut@focus": 2}, (1, 3)),
     Phase(75.0, 115.0, {"verb:restore-member@focus": 3, "verb:rebuild@focus": 2, "verb:recover": 1}, (1, 3)),
+)
+_STOPS_LATE = {f"trap-exec:stop {one}".rstrip(): 1 for one in ("", "ALTER", "PATCH Secret")}
+# A program of a rotation that is paused until its command was given up and run again, and the next rotation is open.
+_ROTATED_LATE = (
+    Phase(18.0, 22.0, {"verb:rotate-users": 1}),
+    Phase(30.0, 34.0, {"verb:restart": 3, "verb:finish-users": 1}),
+    Phase(80.0, 86.0, _STOPS_LATE, figures=(70.0, 130.0)),
+    Phase(86.0, 90.0, {"verb:finish-users": 4, "verb:rotate-users": 1}),
+    Phase(150.0, 158.0, {"verb:finish-users": 4, "verb:rotate-users": 1}),
+    Phase(160.0, 200.0, {"verb:rotate-users": 5, "verb:finish-users": 1, "verb:switchover": 1}, (1, 4)),
 )
 # The Lease of the group as it was up to a minute and a half ago, after whatever has happened since.
 _OLD_LEASE = (
@@ -365,6 +392,19 @@ _IN_PLACE_LEASE = (
         (5.0, 40.0),
     ),
 )
+_STOPS_RESTORING = {
+    f"trap-cli:{then} {call}".rstrip(): 1
+    for then in ("kill", "stop", "lose")
+    for call in ("", "PATCH Lease mysql-group", "PATCH Secret", "PATCH StatefulSet", "DELETE", "APPLY", "CREATE")
+}
+# A restore in place that is killed or stopped anywhere, with outages; then it goes on, or back, perhaps twice.
+_IN_PLACE_KILLED = (
+    Phase(34.0, 38.0, _STOPS_RESTORING, (1, 2)),
+    Phase(36.0, 42.0, {"verb:restore-in-place": 1}),
+    Phase(42.0, 90.0, {**_FALLS_ALONE, "power-cut": 2, "kill-agent": 1, **_STOPS_RESTORING}, (0, 3)),
+    Phase(60.0, 120.0, {"verb:restore-in-place": 2, "verb:revert": 3}, (1, 3)),
+    Phase(100.0, 170.0, {**_STOPS_RESTORING, "verb:restore-in-place": 12, "verb:revert": 12, "kill-mysqld": 4}, (0, 3)),
+)
 # Who is cut off from whom, one connection at a time: agents from the API server or from each other, users, servers.
 _LINKS = {
     **{"cut-agent-off": 3, "cut-heartbeats": 5, "cut-cli": 3, "partition": 3, "api-away": 1, "stale-cache": 2},
@@ -398,8 +438,11 @@ ALL = {
         Scenario("restored", {**_OUTAGES, "trap-cli": 6}, {"restore-member": 5, "rebuild": 2, "switchover": 1}),
         Scenario("restore-killed", {}, phases=_RESTORE_KILLED),
         Scenario("file", {**_STRIKES_USERS, "replicas": 1}, _FILE),
+        Scenario("passwords", _PASSWORDS, _ROTATIONS, (5, 14), 170.0, has_passwords=True),
+        Scenario("rotated-late", {}, until=250.0, phases=_ROTATED_LATE, has_passwords=True),
         Scenario("old-lease", {}, until=150.0, phases=_OLD_LEASE),
         Scenario("old-order", {}, until=170.0, phases=_OLD_ORDER),
+        Scenario("in-place-killed", {}, until=200.0, phases=_IN_PLACE_KILLED),
         Scenario("in-place", {}, until=190.0, phases=_IN_PLACE),
         Scenario("in-place-lease", {}, until=190.0, phases=_IN_PLACE_LEASE),
         Scenario("links", _LINKS, {"switchover": 3, "rebuild": 2, "restart": 1, "scale": 1, "recover": 1}),

@@ -14,7 +14,7 @@ from functools import lru_cache
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from mysqlops.agent import api, loop, publisher
+from mysqlops.agent import api, credentials, loop, publisher
 from mysqlops.core import group, gtid, names, publication, view
 from mysqlops.kube import client
 from mysqlops.operations import backup, bundle, lock, restore
@@ -117,6 +117,7 @@ def stand_ins(world: World, seed: int) -> Iterator[None]:
     replaced: list[tuple[Any, str, Any]] = [
         (uuid, "uuid4", lambda: uuid.UUID(int=chance.getrandbits(128), version=4)),
         (bundle, "build", lambda: _BUNDLE),
+        (credentials, "password", lambda: f"Made-{chance.getrandbits(64):x}"),
     ]
     replaced += world.signers.stand_ins()
     # What the repository recorded of a backup, which is one of this cluster's.

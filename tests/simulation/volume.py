@@ -9,6 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tests.simulation.accounts import OnVolume
 
 Gtid = tuple[str, int]  # the group's or server's UUID, and the number
 
@@ -101,6 +105,7 @@ class Volume:
     thrown_away: set[Gtid] = field(default_factory=set)  # by relay_log_recovery = ON
     channel: Channel | None = None
     purged: str = ""
+    accounts: OnVolume | None = None  # where a world has passwords
     size: int = 10 << 30
     is_full: bool = False
     is_broken: bool = False  # no mysqld starts on it
@@ -155,7 +160,8 @@ class Volume:
         for gtid, content in donor.executed.content.items():
             self.executed.add(gtid, content)
         self.purged = self.executed.text()
+        self.accounts = donor.accounts.copy() if donor.accounts else None
 
     def empty(self) -> None:
         self.executed, self.relay, self.unsynced, self.purged = Holdings(), Holdings(), set(), ""
-        self.channel = None
+        self.channel = self.accounts = None

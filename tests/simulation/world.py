@@ -15,8 +15,11 @@ from mysqlops.core import names, secret_map
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.core.typed import Json
 from mysqlops.kube import manifests
+from mysqlops.mysql.accounts import REPLICATION
 from mysqlops.operations import deploy
 from tests.simulation import certificates, jobs, kubelet, mysqld
+from tests.simulation.account_sql import AccountServer
+from tests.simulation.accounts import Accounts
 from tests.simulation.apiserver import ApiServer
 from tests.simulation.clock import EPOCH, SimClock
 from tests.simulation.faults import Traps
@@ -25,6 +28,7 @@ from tests.simulation.ledger import Ledger
 from tests.simulation.more_verbs import target_secret
 from tests.simulation.programs import Programs
 from tests.simulation.scheduler import Process, Scheduler
+from tests.simulation.sql import SimServer
 from tests.simulation.volume import Volume
 
 NAME, NAMESPACE = "mysql", "db"
@@ -43,7 +47,7 @@ class World(mysqld.Around):
     has_target = True  # of backups
     late = 0.01  # of the looks of a watch
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, *, has_passwords: bool = False) -> None:
         self.scheduler = Scheduler(seed)
         self.random: random.Random = self.scheduler.random
         self.trace: list[tuple[float, str]] = []
@@ -63,6 +67,7 @@ class World(mysqld.Around):
         self.rests = seed % _RESTING_WORLDS == 0
         self.kubelet = kubelet.Kubelet(self)
         self.ledger = Ledger(self)
+        self.accounts = Accounts(self) if has_passwords else None
         self.traps = Traps(self)
         self.programs = Programs(self)
         self.signers = certificates.Signers()
@@ -132,6 +137,19 @@ class World(mysqld.Around):
             return "mysqld_exporter, version 0.19.0"
         version = self.version_of(image) or image.rpartition(":")[2].partition("-")[0]
         return f"/usr/sbin/mysqld  Ver {version} for Linux on x86_64 (MySQL Community Server - GPL)"
+
+    def connection(self, server: mysqld.Mysqld, before: Callable[[str], None]) -> SimServer:
+        """Of somebody who has logged in."""
+        if self.accounts is not None:
+            return AccountServer(server, self.scheduler, before, book=self.accounts)
+        return SimServer(server, self.scheduler, before, is_admin=True)
+
+    def lets_in(self, one: mysqld.Mysqld, others: list[mysqld.Mysqld]) -> list[mysqld.Mysqld]:
+        book = self.accounts
+        return others if book is None else [other for other in others if not book.refuses(one, other)]
+
+    def takes_login(self, source: mysqld.Mysqld, password: str) -> bool:
+        return self.accounts is None or self.accounts.accepts(source, REPLICATION, password)
 
     def loaded_tls(self) -> None:
         if self.kubelet.pods and (why := certificates.distrust(self)):
@@ -248,6 +266,8 @@ class World(mysqld.Around):
             self.api.run_controllers()
         self.kubelet.turn()
         self.ledger.check()
+        if self.accounts is not None:
+            self.accounts.check()
         self.scheduler.after(TICK_SECONDS, self._tick)
 
     def _client(self) -> None:
@@ -281,6 +301,8 @@ class World(mysqld.Around):
         self.api.merge_patch(
             "Secret", secret_map.secret(NAME, secret_map.INTERNAL), {"data": {names.KEY_GROUP_NAME: group}}
         )
+        if self.accounts is not None:
+            self.accounts.begin()
 
 
 @cache

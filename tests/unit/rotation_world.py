@@ -136,6 +136,11 @@ class World:
         for name in PODS:
             assert self.in_memory[name] in known[names.USER_REPLICATION], f"{who} refuses {name}"
 
+    def lease_object(self) -> Json:
+        name, labels = names.group_lease("mysql"), names.selector("mysql")
+        metadata = {"name": name, "uid": "lease", "resourceVersion": "1", "labels": labels}
+        return {"metadata": {**metadata, "annotations": dict(self.lease)}}
+
     def session(self) -> Session:
         silent: Callable[[str], None] = lambda _: None  # noqa: E731
         return Session(_Kube(self), _Clock(self), Progress(silent, silent, silent), 60.0)
@@ -169,7 +174,7 @@ class _Server(connect.Server):
             return [(text,) for one in accounts.ALWAYS if str(one) in sql for text in _grants(one)]
         if sql.startswith("SELECT GET_LOCK"):
             return [(0 if self._world.is_locked else 1,)]
-        if sql.startswith("SELECT"):
+        if sql.startswith(("SELECT", "SET SESSION")):
             return [(f"{clusters.GROUP}:1-{5 + len(self._world.history)}",)]
         self.execute_secret(sql, "")
         return []
@@ -222,6 +227,8 @@ class Api(api.Api):
         self._world, self.namespace = world, "db"
 
     def get(self, group: str, kind: str, name: str) -> Json:
+        if kind == "leases":
+            return self._world.lease_object()
         empty = {"metadata": {"name": name, "resourceVersion": "1"}}
         if name == "mysql-credentials" and name not in self._world.secrets:
             raise errors.NotFound(name)
@@ -245,9 +252,7 @@ class _Kube(client.Client):
         self._world, self.namespace, self.guard = world, "db", Guard()
 
     def find(self, kind: str, name: str) -> Json | None:
-        metadata = {"name": name, "uid": "lease", "resourceVersion": "1", "labels": names.selector("mysql")}
-        lease = {"metadata": {**metadata, "annotations": dict(self._world.lease)}}
-        return lease if name == names.group_lease("mysql") else None
+        return self._world.lease_object() if name == names.group_lease("mysql") else None
 
     def get(self, kind: str, name: str) -> Json:
         return self.find(kind, name) or {}
@@ -284,8 +289,8 @@ class _Kube(client.Client):
         return {}
 
     def run_in(self, pod: str, container: str, command: Sequence[str], *, timeout_seconds: float) -> exec.Output:
-        made = rotation.Rotation(Api(self._world), Pod(self._world, pod))
-        return exec.Output(json.dumps(rotation.STEPS[command[-1]](made)), "", 0)
+        made = rotation.Rotation(Api(self._world), Pod(self._world, pod), *command[4:])
+        return exec.Output(json.dumps(rotation.STEPS[command[3]](made)), "", 0)
 
 
 class _Clock(SystemClock):

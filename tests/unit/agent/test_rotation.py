@@ -239,3 +239,31 @@ def test_what_is_no_rotation_is_none(text: str) -> None:
     assert verdict.judge(seen).conditions == ()
     assert UNKNOWN not in {one.state for one in verdict.judge(seen).members}
     assert set(PODS) == set(pods)
+
+
+@pytest.mark.parametrize("stage", ["open", "switch", "finish", "finish-without-replication"])
+@pytest.mark.parametrize("is_next_open", [False, True])
+def test_a_step_of_a_rotation_that_is_over_changes_nothing(stage: str, is_next_open: bool) -> None:
+    """Its program was paused, its command was given up and run again, and perhaps passwords were rotated since."""
+    world = World()
+    assert world.run(users.rotate)
+    if is_next_open:
+        lease = world.lease
+        lease[names.ANNOTATION_ROTATED] = lease[names.ANNOTATION_ROTATED].replace("2026-01-01", "2026-01-02")
+    else:
+        world.restart()
+        end(world)
+    before = (json.dumps(world.secrets), [*world.history])
+    with pytest.raises(errors.StepFailed, match="too late"):
+        rotation.STEPS[stage](rotation.Rotation(FakeApi(world), Pod(world, "mysql-0"), "2026-01-01T00:00:00Z"))
+    assert before == (json.dumps(world.secrets), world.history)
+    world.check()
+
+
+def test_passwords_are_not_added_again_to_a_rotation_that_has_switched() -> None:
+    """By an `open` that was paused while another run of its command went on: a third password replaces the first."""
+    world = World()
+    assert world.run(users.rotate)
+    before = (json.dumps(world.secrets), [*world.history])
+    assert rotation.Rotation(FakeApi(world), Pod(world, "mysql-0")).open().users
+    assert before == (json.dumps(world.secrets), world.history)

@@ -159,7 +159,8 @@ def test_a_command_that_lost_the_lock_says_so_and_sets_nothing_more(at: str) -> 
         for settle in (unproven.settle, unproven.attempt, unproven.set_back):
             with pytest.raises(errors.OperationLocked, match=LOST):
                 settle(session, NAME)
-    assert servers.store.log == []
+    assert [one for one in servers.store.log if names.ANNOTATION_SETTING not in one] == []
+    assert len(_open(servers)) == 1
 
 
 def test_ctrl_c_before_the_proof_takes_it_back(monkeypatch: pytest.MonkeyPatch) -> None:
