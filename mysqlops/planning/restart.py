@@ -25,7 +25,7 @@ def takes_back(noted: Any, settings: Any) -> bool:
 
 
 def _digest(settings: Any) -> str:
-    """Of what was noted, whichever run sets it back meanwhile."""
+    """A short hash of the note, the same whichever run sets the values back meanwhile."""
     if isinstance(settings, dict):
         settings = {key: value for key, value in settings.items() if key != "run"}
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
