@@ -11,6 +11,7 @@ import ssl
 import struct
 import traceback
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pymysql
@@ -26,6 +27,7 @@ _NO_CONNECTION = {2002, 2003, 2006, 2013, 2026, 2027, 2055, 1053, 1927, 3032, 40
 MALFORMED, NO_PLUGIN, TLS_FAILED = 2027, 2059, 2026
 # What PyMySQL raises of bytes that are no MySQL server's, or not its own error: it expects no other.
 NO_MYSQL = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, AssertionError, struct.error)
+_MOST_DIGITS = 18
 _DENIED = {1044, 1045, 1142, 1227, 1698, 3118, 3955}
 
 
@@ -94,6 +96,13 @@ def rows(server: connect.Server, sql: str, *forms: form.Form[Any]) -> list[conne
     """The same of any number of rows."""
     read = form.row(*forms)
     try:
-        return [read("", list(one)) for one in server.query(sql)]
+        return [read("", [_integer(value) for value in one]) for one in server.query(sql)]
     except form.Misfit as why:
         raise unreadable(server.where, sql, str(why)) from why
+
+
+def _integer(value: object) -> object:
+    """A sum of integers is a DECIMAL: a whole number to us. One beyond any counter's stays what it is."""
+    if not isinstance(value, Decimal) or not value.is_finite() or value.adjusted() > _MOST_DIGITS:
+        return value
+    return int(value) if value == value.to_integral_value() else value

@@ -80,12 +80,6 @@ class Situation:
             return ""
         return standing.foreign_because(self.name, self.server, self.record, self.since, self.known)
 
-    def unsettled_because(self) -> str:
-        """Why it may not let clients in yet although its group is the cluster's; empty if it may."""
-        if self.server is None:
-            return ""
-        return standing.unsettled_because(self.name, self.server, self.record, self.since, self.known)
-
     def blocked_because(self) -> str:
         """Why this member must accept no clients; empty if it may."""
         if foreign := self.foreign_because():
@@ -155,7 +149,8 @@ def _plan_in_group(situation: Situation, server: view.ServerView) -> Action:
         why = f"it reaches {server.reachable_members()} of {len(server.members)} members, no majority"
         return Wait(why) if server.offline_mode else BlockClients(why)
     if server.offline_mode:
-        if unsettled := situation.unsettled_because():
+        told = situation.record, situation.since, situation.known
+        if unsettled := standing.unsettled_because(situation.name, server, *told):
             return Wait(unsettled)
         return AcceptClients("in the group with a majority")
     is_stray = situation.strays_since is not None and situation.now - situation.strays_since >= _STRAYS_SECONDS

@@ -22,7 +22,7 @@ _SET = f"{GROUP}:1-5"
 # By a part of the question, as a server answers it.
 GOOD: Sequence[tuple[str, list[tuple[Any, ...]]]] = (
     ("@@version, @@global.gtid_executed", [("u", "9.7.4", _SET, 1, 1, 0, GROUP, 0)]),
-    ("replication_group_members\nLEFT", [("u", "mysql-0.mysql.db.svc", "RECOVERING", "SECONDARY", 0, "7:1")]),
+    ("replication_group_members\nLEFT", [("u", "mysql-0.mysql.db.svc", "RECOVERING", "SECONDARY", Decimal(7), "7:1")]),
     ("received_transaction_set, channel_name", [(_SET, "group_replication_applier")]),
     ("last_error_message, CAST(", [("group_replication_applier", 1062, "no", "2026-01-01 00:00:00")]),
     ("MAX(last_error_number)", [(0,)]),
@@ -61,6 +61,18 @@ READERS: Sequence[Callable[[connect.Server], object]] = (
     catching_up.executed,
 )
 _VALUES = EDGES | TEXT | st.sampled_from([None, b"\xff", Decimal("NaN"), datetime(1, 1, 1), _SET, 0, 1, -1])
+
+
+def test_a_sum_of_counters_which_is_a_decimal_is_a_whole_number() -> None:
+    """Such is a member's queue, on a real server: no member got into any group while it was refused."""
+    found = group_replication.observe(Server()).behind
+    assert (found, type(found)) == (7, int)
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "0.5", "1E+999999999", "-1"])
+def test_a_decimal_that_counts_nothing_is_no_whole_number(number: str) -> None:
+    with pytest.raises(errors.ConnectFailed, match="expected a whole number"):
+        group_replication.observe(Server(1, [("u", "h", "ONLINE", "PRIMARY", Decimal(number), "7:1")]))
 
 
 @pytest.mark.parametrize("read", READERS, ids=lambda one: f"{one.__module__.rpartition('.')[2]}.{one.__name__}")

@@ -503,7 +503,7 @@ CASES = (
         ),
     ),
     Case(
-        "restored-without-a-copy",  # the Lease was as before the restore, and nobody had seen its group recorded
+        "restored-and-a-lease-from-before",  # and nobody had seen the restored group recorded
         "in-place",
         27,
         "asks for loss",

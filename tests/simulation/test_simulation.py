@@ -175,7 +175,7 @@ def test_a_value_that_is_tried_without_a_note_is_found(monkeypatch: pytest.Monke
     """Killed, the command leaves it on some servers, and nobody knows."""
     events = [Event(40.0, "trap-cli", 0, 4.0, "kill APPLY ConfigMap"), Event(41.0, "verb", 2, 5.0, "config-set")]
     assert run.run(1, "base", events).violations == []
-    monkeypatch.setattr(unproven, "begin", lambda *_: None)
+    monkeypatch.setattr(unproven, "begin", lambda *_: "")
     monkeypatch.setattr(verbs.Verbs, "again", lambda *_: None)
     ((kind, text, _),) = run.run(1, "base", events).violations
     assert kind == "settings differ"
