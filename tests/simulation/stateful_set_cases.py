@@ -143,15 +143,15 @@ def a_pod_whose_labels_no_longer_match_is_let_go_and_taken_back(api: Backend) ->
 
 def a_pod_of_somebody_else_holds_its_name_and_those_above(api: Backend) -> None:
     """The controller begins with the first one alone, and goes on with the others once that one is made."""
-    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "taken-0"}, "spec": manifests.pod_spec(api.image)}
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "occupied-0"}, "spec": manifests.pod_spec(api.image)}
     uid = api.create("Pod", pod)["metadata"]["uid"]
-    _apply(api, "taken", 3)
-    api.until(lambda: _status(api, "taken").get("observedGeneration") == 1, "it is observed")
+    _apply(api, "occupied", 3)
+    api.until(lambda: _status(api, "occupied").get("observedGeneration") == 1, "it is observed")
     api.let_pass()
-    assert api.get("Pod", "taken-0")["metadata"]["uid"] == uid
-    assert not pods_of(api, "taken")
-    api.delete("Pod", "taken-0")
-    await_ready(api, "taken", 3)
+    assert api.get("Pod", "occupied-0")["metadata"]["uid"] == uid
+    assert not pods_of(api, "occupied")
+    api.delete("Pod", "occupied-0")
+    await_ready(api, "occupied", 3)
 
 
 def a_claim_that_is_going_holds_its_pod_and_those_above(api: Backend) -> None:
@@ -160,7 +160,9 @@ def a_claim_that_is_going_holds_its_pod_and_those_above(api: Backend) -> None:
     finalizers = [*api.get("PersistentVolumeClaim", claim)["metadata"]["finalizers"], _FINALIZER]
     api.merge_patch("PersistentVolumeClaim", claim, {"metadata": {"finalizers": finalizers}})
     api.delete("PersistentVolumeClaim", claim)
-    for pod in before:
+    api.delete("Pod", "held-up-0")  # first: while it ends, those above would be replaced
+    api.until(lambda: "held-up-0" not in pods_of(api, "held-up"), "the pod of the claim goes")
+    for pod in ("held-up-1", "held-up-2"):
         api.delete("Pod", pod)
     api.until(lambda: not set(uids(pods_of(api, "held-up")).values()) & set(uids(before).values()), "the old pods go")
     api.let_pass()

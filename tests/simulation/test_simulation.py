@@ -21,7 +21,7 @@ from tests.simulation.faults import Event
 from tests.simulation.scheduler import Process, Scheduler
 from tests.simulation.volume import Volume
 
-_FIXED_SEEDS = 6
+_FIXED_SEEDS, _MORE_SEEDS = 2, 6  # more if what the scenario is about has not succeeded yet
 _ABOUT_A_VERB = {
     *("settings", "certificates", "file", "lock", "redeploy", "passwords", "rotated-late"),
     *("restored", "restore-killed", "in-place", "in-place-killed"),
@@ -90,14 +90,17 @@ def test_an_actor_goes_on_alone_only_until_somebody_else_is_due() -> None:
 def test_the_fixed_worlds_hold(scenario: str) -> None:
     """Each change runs these; scripts/simulate runs others. What a scenario is about succeeds now and then: a verb that
     a model always lets fail finds nothing, as `restore-member` did until 2026-11-28."""
-    ended = set[str]()
-    for seed in range(_FIXED_SEEDS):
+    ended, wanted = set[str](), ""
+    if scenario in _ABOUT_A_VERB:
+        verbs_of = scenarios.ALL[scenario].weights()
+        wanted = f"{max(verbs_of, key=verbs_of.__getitem__)} ok"
+    for seed in range(_MORE_SEEDS):
+        if seed >= _FIXED_SEEDS and (not wanted or wanted in ended):
+            break
         result = run.run(seed, scenario)
         assert not result.violations, run.story(result)
         ended |= {*result.commands}
-    if scenario in _ABOUT_A_VERB:
-        verbs_of = scenarios.ALL[scenario].weights()
-        assert f"{max(verbs_of, key=verbs_of.__getitem__)} ok" in ended, sorted(ended)
+    assert not wanted or wanted in ended, sorted(ended)
 
 
 def test_a_world_without_faults_is_whole_and_everything_acknowledged_is_everywhere() -> None:
