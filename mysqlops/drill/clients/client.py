@@ -237,7 +237,8 @@ def main() -> None:
     parser.add_argument("--read", nargs="*", default=[], metavar="KIND=HOST")
     parser.add_argument("--for", dest="seconds", type=float, default=86400.0, help="then all clients end by themselves")
     options = parser.parse_args()
-    login = connect.read_login(names.USER_APP, "/secret/app-password", "/ca/ca.crt", options.ssl_mode)
+    mode = [options.ssl_mode] if options.ssl_mode else []  # the program of the members may be an older release's
+    login = connect.read_login(names.USER_APP, "/secret/app-password", "/ca/ca.crt", *mode)
     Clients(options, login, Path("/journal")).start()
     # The journal is read from outside; a pod whose journal is never fetched ends at its own deadline.
     time.sleep(options.seconds)
