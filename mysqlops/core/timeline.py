@@ -75,13 +75,13 @@ def swap_of(annotations: Mapping[str, str]) -> Swap | None:
     return swap if all(typed.is_word(text) for text in (swap.backup, swap.to) if text) else None
 
 
-_RECORDS = (names.ANNOTATION_RESTORING, names.ANNOTATION_CLAIMS)
+RECORDS = (names.ANNOTATION_RESTORING, names.ANNOTATION_CLAIMS)
 
 
 def copied(annotations: Mapping[str, str]) -> dict[str, str | None]:
     """Both records in a copy of the Lease's notes, None for one that does not exist; empty if it never had any, as that
     of an older release."""
-    return {key: annotations.get(key) for key in _RECORDS} if any(key in annotations for key in _RECORDS) else {}
+    return {key: annotations.get(key) for key in RECORDS} if any(key in annotations for key in RECORDS) else {}
 
 
 def is_going_back(annotations: Mapping[str, str]) -> bool:

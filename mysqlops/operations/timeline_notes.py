@@ -37,9 +37,7 @@ def keep_copy(client: Client, name: str) -> None:
     """Copy what the Lease notes; a killed run may not have done that. The group's record only until a member begins to
     form it: then its primary copies that. Where the Lease names no group, members start with the Secret's name."""
     noted = status.annotations_of(leases.get(client, name))
-    wanted: dict[str, str | None] = {
-        key: noted.get(key) for key in (names.ANNOTATION_RESTORING, names.ANNOTATION_CLAIMS)
-    }
+    wanted: dict[str, str | None] = {key: noted.get(key) for key in timeline.RECORDS}
     note = group.note_of(noted)
     is_begun = note.garbled or note.incarnation or note.joining
     if not is_begun and note.name and not group.note_of(vault.notes(client, name)).is_later(note):

@@ -4,17 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from mysqlops.core import names, secret_map
+from mysqlops.core import names, secret_map, timeline
 from mysqlops.core.typed import Json
 from mysqlops.kube.client import Client
 
 # Of the Lease, copied to the Secret: by the members, and the timelines by the command that restores in place.
-NOTES = (
-    names.ANNOTATION_BOOTSTRAPPED,
-    names.ANNOTATION_GROUP,
-    names.ANNOTATION_RESTORING,
-    names.ANNOTATION_CLAIMS,
-)
+NOTES = (names.ANNOTATION_BOOTSTRAPPED, names.ANNOTATION_GROUP, *timeline.RECORDS)
 
 
 def place(client: Client, cluster: str, key: str) -> secret_map.Place:

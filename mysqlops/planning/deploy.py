@@ -29,6 +29,7 @@ def plan(
     """
     reasons = [] if knowing else _lost_credentials(live, claims)
     steps: list[Step] = []
+    is_running = _is_running(wanted, live)
     for manifest in wanted:
         kind, name = manifest["kind"], manifest["metadata"]["name"]
         found = live[kind, name]
@@ -41,9 +42,9 @@ def plan(
         if kind == "Secret" and name.endswith(_USERS) and "data" in found:
             continue  # the user's or cert-manager's, or ours: it is filled, and nothing of it is rendered
         different = drift.differences(manifest, found)
-        if different and kind in _GUARDED and _is_running(wanted, live):
+        if different and kind in _GUARDED and is_running:
             reasons += [_belongs_to_upgrade(manifest, difference) for difference in _most_telling(different)]
-        elif why := _why(manifest, different, is_running=_is_running(wanted, live)):
+        elif why := _why(manifest, different, is_running=is_running):
             steps.append(Step("apply", kind, name, why, manifest))
     if reasons:
         raise Refused(reasons)

@@ -88,6 +88,17 @@ def writable(database: Database) -> Iterator[Database]:
         group_replication.refuse_writes(server)
 
 
+@pytest.fixture
+def server(writable: Database) -> Iterator[connect.Server]:
+    """With an empty database `tricky`, for programs; a test may copy it to `copied`."""
+    with writable.connect() as one:
+        one.query("CREATE DATABASE tricky")
+        one.query("CREATE TABLE tricky.t (id INT PRIMARY KEY)")
+        yield one
+        one.query("DROP DATABASE tricky")
+        one.query("DROP DATABASE IF EXISTS copied")
+
+
 @pytest.fixture(scope="session")
 def template(image: str) -> Iterator[containers.Template]:
     assert image

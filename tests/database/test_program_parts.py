@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -43,16 +42,6 @@ _PROGRAMS = {
     "trigger by": ("DEFINER=`{0}`@`%` TRIGGER tricky.p BEFORE INSERT ON tricky.t FOR EACH ROW SET @a = 1", "definer"),
     "function of a set": ("FUNCTION tricky.p() RETURNS ENUM('{0}', 'b') DETERMINISTIC RETURN 'b'", "result type"),
 }
-
-
-@pytest.fixture
-def server(writable: Database) -> Iterator[connect.Server]:
-    with writable.connect() as one:
-        one.query("CREATE DATABASE tricky")
-        one.query("CREATE TABLE tricky.t (id INT PRIMARY KEY)")
-        yield one
-        one.query("DROP DATABASE tricky")
-        one.query("DROP DATABASE IF EXISTS copied")
 
 
 def _create(server: connect.Server, charset: str, statement: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
@@ -10,15 +10,6 @@ from mysqlops.mysql import comparison, connect, contents, programs
 from tests.database.conftest import Database
 from tests.database.containers import docker
 from tests.database.payloads import COMMANDING, HARMLESS, HIDING, SPLITTING
-
-
-@pytest.fixture
-def server(writable: Database) -> Iterator[connect.Server]:
-    with writable.connect() as one:
-        one.query("CREATE DATABASE tricky")
-        one.query("CREATE TABLE tricky.t (id INT PRIMARY KEY)")
-        yield one
-        one.query("DROP DATABASE tricky")
 
 
 def test_programs_that_a_client_would_split_are_named(server: connect.Server) -> None:
