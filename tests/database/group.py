@@ -188,8 +188,13 @@ class Member:
         )
 
     def await_members(self, *members: Member, seconds: float = 60) -> view.ServerView:
-        """Until it sees exactly these in its group, and each ONLINE."""
+        """Until it sees exactly these in its group, and each of them does; each ONLINE."""
         wanted = sorted(one.name for one in members)
+        for one in members:  # a member that joined learns of its state a moment after the others
+            one._await_view(wanted, seconds)
+        return self._await_view(wanted, seconds)
+
+    def _await_view(self, wanted: Sequence[str], seconds: float) -> view.ServerView:
         return eventually(
             lambda: seen if _online(seen := self.observe()) == wanted and len(seen.members) == len(wanted) else None,
             f"{self.name} sees {', '.join(wanted)} ONLINE",
