@@ -35,7 +35,7 @@ def test_a_new_cluster_is_well_but_for_its_backups(cluster: Namespace) -> None:
         began = time.monotonic()
         seen = _doctor(cluster)
         seconds.append(time.monotonic() - began)
-    assert seen["unchecked"].keys() == {"targets", "storage-class", "volumes"}
+    assert seen["unchecked"].keys() == {"targets", "contents", "storage-class", "volumes"}
     assert {one["check"] for one in seen["findings"]} <= {"backups", "spread", "errors"}, seen["findings"]
     assert "backups" in {one["check"] for one in seen["findings"]}
     print(f"doctor: {', '.join(f'{one:.1f}' for one in seconds)} s")

@@ -312,9 +312,12 @@ def test_a_new_cluster_runs_no_program_that_somebody_put_under_its_name_before()
     spec = ClusterSpec(name=NAME, namespace="db")
     (ours,) = [one for one in deploy.objects(spec) if "binaryData" in one]
     for theirs in (b"their program", base64.b64decode(ours["binaryData"][render.AGENT_FILE])):
-        planted = {**ours, "binaryData": {render.AGENT_FILE: base64.b64encode(theirs).decode()}}
+        planted = {**ours, "binaryData": {render.AGENT_FILE: base64.b64encode(theirs).decode()}, "immutable": None}
         cluster.store.put(copy.deepcopy(planted))
         steps = deploy.prepare(cluster.session().client, spec)[1].steps
         (step,) = [step for step in steps if step.name == ours["metadata"]["name"]]
         assert step.manifest is not None
-        assert step.manifest["binaryData"] == ours["binaryData"]
+        assert (step.manifest["binaryData"], step.manifest["immutable"]) == (ours["binaryData"], True)
+    cluster.store.put({**ours, "binaryData": {render.AGENT_FILE: "dGhlaXJz"}})
+    with pytest.raises(errors.Refused, match="is immutable, and holds something else"):
+        deploy.prepare(cluster.session().client, spec)
