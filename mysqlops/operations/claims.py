@@ -56,7 +56,7 @@ def after_leaving(session: Session, name: str, claim: Json, let_pass: LetPass) -
     try:
         passed = let_pass()
         noted = noted_group(session, name)
-        if not noted.members:  # older agents formed the group, and nobody notes its views
+        if not (noted.members or noted.garbled):  # older agents formed the group, and nobody notes its views
             return passed
         now = observe.judged(session, name)
         uuid = next((known.server_uuid for known in now.members if known.name == member), None)

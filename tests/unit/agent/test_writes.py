@@ -272,6 +272,21 @@ def test_whoever_begins_puts_a_lease_from_the_past_right() -> None:
     assert names.ANNOTATION_GIVEN_UP not in served.lease["metadata"]["annotations"]
 
 
+def test_an_order_beside_a_note_from_the_past_is_none_even_if_somebody_writes_at_that_moment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It was obeyed long ago, and its name is that of the history which goes on since."""
+    served = _restored()
+    sight, _ = around(served)
+
+    def conflict(*_: Any) -> Any:
+        raise errors.Conflict("stale")
+
+    monkeypatch.setattr(served, "update", conflict)
+    seen = sight.record()
+    assert (seen.note.count(), seen.order) == (9, None)
+
+
 def test_which_claims_are_in_use_comes_back_with_it() -> None:
     """And a restore that was under way then is over. A copy of an older release does not know either."""
     served = _restored()
@@ -301,6 +316,23 @@ def test_so_does_whoever_has_seen_it_count_more() -> None:
     served.lease["metadata"]["annotations"][names.ANNOTATION_GROUP] = group.dump(_PAST)
     served.lease["metadata"]["resourceVersion"] = "7"
     assert sight.record().note.count() == served.note().count() == 9
+
+
+@pytest.mark.parametrize("joins", [False, True])
+def test_so_does_whoever_has_written_that_it_counts_more(joins: bool) -> None:
+    """It has not read the Lease since; the others have gone on, and the copy says so."""
+    served = Api(_PAST)
+    sight, _ = around(served)
+    decided_on = sight.record()
+    before = copy.deepcopy(served.lease)
+    if joins:
+        sight.note_joining("u0", decided_on, holds_data=True)
+    else:
+        assert sight.take_lease(decided_on, "u0", HELD) is not None
+    copied = {names.ANNOTATION_GROUP: group.dump(_LATER)}
+    served.objects["secrets", "mysql-internal"]["metadata"]["annotations"] = copied
+    served.objects["leases", "mysql-group"] = before
+    assert sight.record().note.name == served.note().name == "new"
 
 
 def test_nobody_joins_or_forms_a_group_on_a_lease_from_the_past() -> None:

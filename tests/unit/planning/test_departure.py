@@ -133,6 +133,24 @@ def test_a_claim_goes_only_when_no_outage_would_wait_for_its_member() -> None:
     assert names.ANNOTATION_REBUILDING not in cluster.notes()
 
 
+@pytest.mark.parametrize("accept_loss", [False, True])
+def test_a_note_that_cannot_be_read_is_none_of_an_older_agent(*, accept_loss: bool) -> None:
+    """Its primary corrects it within a second, and then would expect a member whose claim is gone."""
+    cluster = Grouped()
+    turn, annotations = cluster.clock.turn, cluster.notes()
+    garbled = annotations | {names.ANNOTATION_GROUP: "{"}
+    cluster.store.objects["Lease", names.group_lease(NAME)]["metadata"]["annotations"] = garbled
+
+    def corrected() -> None:
+        if cluster.clock.seconds >= 3.0 and group.note_of(cluster.notes()).garbled:
+            cluster._note()
+        turn()
+
+    cluster.clock.turn = corrected
+    member.rebuild(cluster.session(60.0), NAME, "mysql-1", accept_loss=accept_loss)
+    assert cluster.counted_at_deletion == ["mysql-0", "mysql-2"]
+
+
 def test_what_the_member_held_when_it_left_is_what_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever the gate saw before, transactions may have come since."""
     monkeypatch.setattr(claims, "_TOLD_SECONDS", 1.0)
