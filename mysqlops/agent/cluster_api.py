@@ -185,7 +185,9 @@ class ClusterApi:
         return lease if decided_on.version == lease["metadata"].get("resourceVersion") else None
 
     def _write(self, lease: Json, note: group.Note, decided_on: view.GroupRecord) -> bool:
-        """Each note also records that a group was once formed: without that, the cluster would look new."""
+        """Each note counts more than the one before, and records that a group was once formed: without that, the
+        cluster would look new."""
+        note = note.counting(decided_on.note.count() + 1)
         annotations = lease["metadata"].setdefault("annotations", {})
         formed = decided_on.bootstrapped_by or f"{self._me.pod} {instant.text(self._clock.now())}"
         annotations.setdefault(names.ANNOTATION_BOOTSTRAPPED, formed)

@@ -37,9 +37,7 @@ class Note:
     acquired: str = ""  # when the Lease was taken for that incarnation: once it is taken again, this one is over
     members: Mapping[str, str] = field(default_factory=dict)
     joining: Mapping[str, str] = field(default_factory=dict)
-    joins: str = (
-        "0"  # grows with each member that joins, forms, or is barred: a decision on an older note is made again
-    )
+    joins: str = "0"  # grows with each write; by an older agent only with each member that joins or forms
     outcasts: Mapping[str, str] = field(default_factory=dict)
     began_with: str | None = None  # a GTID set; None: unknown, as of an older agent. An empty one is known
     elsewhere: Mapping[str, str] = field(default_factory=dict)
@@ -58,8 +56,8 @@ class Note:
         }
 
     def count(self) -> int:
-        """How often members have joined or formed the cluster's groups, or were found to have been in another one. It
-        only grows: of two notes, the one with the smaller number is older."""
+        """How often it was written. It only grows: of two notes, the one with the smaller number is older. One that no
+        longer expects a member, or bars one, must not be taken back any more than that of a join."""
         return _number(self.joins)
 
     def is_later(self, other: Note) -> bool:

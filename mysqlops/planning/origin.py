@@ -89,7 +89,7 @@ def _marked(pod: str, server_uuid: str, note: group.Note) -> group.Note | None:
     if note.began_with is None:
         return None
     marked = note.with_outcasts(note.outcasts, {**note.elsewhere, pod: server_uuid})
-    return replace(marked, shared={**marked.shared, pod: note.began_with}).counting(note.count() + 1)
+    return replace(marked, shared={**marked.shared, pod: note.began_with})
 
 
 def _stay_out(pod: str, server: view.ServerView, record: view.GroupRecord, why: str) -> StayOut:
@@ -101,5 +101,4 @@ def staying_out(pod: str, server_uuid: str, note: group.Note) -> group.Note:
     it may hold what the primary has not applied yet."""
     joining = {name: uuid for name, uuid in note.joining.items() if (name, uuid) != (pod, server_uuid)}
     left = {name: uuid for name, uuid in note.elsewhere.items() if name != pod}
-    barred = replace(note.with_outcasts({**note.outcasts, pod: server_uuid}, left), joining=joining)
-    return barred.counting(note.count() + 1)
+    return replace(note.with_outcasts({**note.outcasts, pod: server_uuid}, left), joining=joining)
