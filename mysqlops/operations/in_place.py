@@ -200,16 +200,18 @@ def _name_group(session: Session, name: str, swap: Swap) -> Swap:
     acknowledged writes; of a Lease from the past, its copy does. One compare-and-swap writes both, then the copy
     follows. A Conflict leaves the step open."""
     lease = leases.get(session.client, name)
-    note = group.note_of(timeline_notes.newest(session.client, name))
+    noted = timeline_notes.newest(session.client, name)
+    note = group.note_of(noted)
     left = swap.old if note.garbled else _as_noted(swap.old, note)
     now, changed, parent = swap.new, replace(swap, old=left), note.name or left.group
     wanted = group.Note(now.group, parent, members=now.members, outcasts=now.outcasts)
     wanted = replace(wanted, shared=now.shared, elsewhere=now.elsewhere).restored(note)
-    change = {names.ANNOTATION_GROUP: group.dump(wanted), names.ANNOTATION_RESTORING: timeline.dump(changed)}
+    named = {names.ANNOTATION_GROUP: group.dump(wanted), names.ANNOTATION_RESTORING: timeline.dump(changed)}
+    change = timeline_notes.records(noted) | named
     metadata = {"resourceVersion": lease["metadata"]["resourceVersion"], "annotations": change}
     with suppress(Conflict):
         session.client.patch("Lease", names.group_lease(name), {"metadata": metadata})
-        timeline_notes.keep_copy(session.client, name)
+        timeline_notes.keep_copy(session.client, name, timeline_notes.after(noted, change))
         return changed
     return swap
 

@@ -93,7 +93,7 @@ def _u3(patch: Patch) -> None:
 def _no_copy(patch: Patch) -> None:
     """A restore in place leaves the members nothing but the group's name."""
 
-    def name_alone(client: Any, name: str) -> None:
+    def name_alone(client: Any, name: str, _: Any) -> None:
         vault.write(client, name, names.KEY_GROUP_NAME, observe.group_name(client, name))
 
     patch.setattr(timeline_notes, "keep_copy", name_alone)
