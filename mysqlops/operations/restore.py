@@ -27,7 +27,7 @@ from mysqlops.core.typed import Json
 from mysqlops.errors import Reason, Refused
 from mysqlops.kube import manifests
 from mysqlops.objects import backup as planning
-from mysqlops.objects import job_aim, pods, render
+from mysqlops.objects import claims, job_aim, pods, render
 from mysqlops.operations import backup as backups
 from mysqlops.operations import (
     deploy,
@@ -84,12 +84,7 @@ def shown(wanted: ClusterSpec, manifest: Json | None, why: str) -> list[str]:
 def check(session: Session, chosen: backup.Backup, spec: ClusterSpec, to: str = "") -> None:
     """Raises Refused: a cluster of that name, claims of one, a volume or memory too small, a backup known to be bad."""
     image_check.must_fit(session, spec)
-    reasons = []
-    if observe.running(session.client, spec.name) is not None:
-        text = f"--as {spec.name}: a cluster of that name already runs in this namespace"
-        hint = f"choose another name; if a restore was killed, mysqlops status {spec.name} shows how far it came"
-        reasons.append(Reason("name-taken", text, hint))
-    reasons += observe.check_name_is_free(session.client, spec.name)
+    reasons = observe.check_name_is_free(session.client, spec.name)
     reasons += _taken(session, spec.name, swapping.Aim(chosen.id, to))
     if quantity.parse_bytes(spec.storage_size) < chosen.size:
         text = f"--storage-size {spec.storage_size}: the backup has {quantity.format_bytes(chosen.size)}"
@@ -122,10 +117,19 @@ def known_bad(chosen: backup.Backup) -> list[Reason]:
 
 
 def _taken(session: Session, name: str, aim: swapping.Aim | None) -> list[Reason]:
-    """Refuses existing claims of that name, unless a killed run of this restore made the only one, still unused."""
+    """Refuses a StatefulSet and existing claims of that name, unless a killed run of this restore made the only one,
+    still unused."""
+    if session.client.find("StatefulSet", name) is not None:
+        text = f"--as {name}: a cluster of that name already runs in this namespace"
+        hint = f"choose another name; if a restore was killed, mysqlops status {name} shows how far it came"
+        return [Reason("name-taken", text, hint)]
     existing = observe.claims(session.client, name)
     if not existing:
         return []
+    found = [session.client.find("PersistentVolumeClaim", claim) for claim in existing]
+    if going := [one["metadata"]["name"] for one in found if one is not None and claims.is_going(one)]:
+        text = f"--as {name}: {', '.join(going)} is being deleted, and goes as soon as no pod uses it"
+        return [Reason(claims.GOING, text, f"wait until it is gone: kubectl get pvc {going[0]}")]
     first = session.client.find("PersistentVolumeClaim", names.claim(name, 0)) if len(existing) == 1 else None
     begun = swapping.aim_of(first) if first is not None else None
     if begun is None:
@@ -195,7 +199,8 @@ def execute(
 
 
 def _make_claim(session: Session, name: str, made: Json) -> None:
-    """As the StatefulSet would make it. A claim made since `check` must be for the same restore; raises Refused."""
+    """As the StatefulSet would make it. A cluster or a claim made since `check` is in the way, unless it is of the same
+    restore; raises Refused."""
     if reasons := _taken(session, name, swapping.aim_of(made)):
         raise Refused(reasons)
     if session.client.find("PersistentVolumeClaim", made["metadata"]["name"]) is None:
@@ -278,11 +283,11 @@ def _fills(found: Json, wanted: Json) -> bool:
 
 def _aim(job: Json) -> tuple[str, ...]:
     template = job["spec"]["template"]
-    claims = [volume.get("persistentVolumeClaim", {}).get("claimName", "") for volume in template["spec"]["volumes"]]
+    mounted = [volume.get("persistentVolumeClaim", {}).get("claimName", "") for volume in template["spec"]["volumes"]]
     points = [
         variable["value"]
         for container in pods.specs(template)
         for variable in container.get("env", [])
         if variable["name"] in ("TO", "BACKUP_ID", "SNAPSHOT")
     ]
-    return (*sorted(claims), *points)
+    return (*sorted(mounted), *points)
