@@ -27,7 +27,7 @@ from mysqlops.core.typed import Json
 from mysqlops.errors import Reason, Refused
 from mysqlops.kube import manifests
 from mysqlops.objects import backup as planning
-from mysqlops.objects import claims, job_aim, pods, render
+from mysqlops.objects import job_aim, pods, render
 from mysqlops.operations import backup as backups
 from mysqlops.operations import (
     deploy,
@@ -35,6 +35,7 @@ from mysqlops.operations import (
     jobs,
     lock,
     marked,
+    new_name,
     observe,
     orders,
     own,
@@ -85,7 +86,7 @@ def check(session: Session, chosen: backup.Backup, spec: ClusterSpec, to: str = 
     """Raises Refused: a cluster of that name, claims of one, a volume or memory too small, a backup known to be bad."""
     image_check.must_fit(session, spec)
     reasons = observe.check_name_is_free(session.client, spec.name)
-    reasons += _taken(session, spec.name, swapping.Aim(chosen.id, to))
+    reasons += new_name.taken(session, spec.name, swapping.Aim(chosen.id, to))
     if quantity.parse_bytes(spec.storage_size) < chosen.size:
         text = f"--storage-size {spec.storage_size}: the backup has {quantity.format_bytes(chosen.size)}"
         reasons.append(Reason("volume-too-small", text, "give a larger size"))
@@ -114,37 +115,6 @@ def known_bad(chosen: backup.Backup) -> list[Reason]:
         return []
     text = f"{chosen.id} failed its verification: {chosen.verified.why}"
     return [Reason("backup-failed", text, "mysqlops backup list shows others")]
-
-
-def _taken(session: Session, name: str, aim: swapping.Aim | None) -> list[Reason]:
-    """Refuses a StatefulSet and existing claims of that name, unless a killed run of this restore made the only one,
-    still unused."""
-    if session.client.find("StatefulSet", name) is not None:
-        text = f"--as {name}: a cluster of that name already runs in this namespace"
-        hint = f"choose another name; if a restore was killed, mysqlops status {name} shows how far it came"
-        return [Reason("name-taken", text, hint)]
-    existing = observe.claims(session.client, name)
-    if not existing:
-        return []
-    found = [session.client.find("PersistentVolumeClaim", claim) for claim in existing]
-    if going := [one["metadata"]["name"] for one in found if one is not None and claims.is_going(one)]:
-        text = f"--as {name}: {', '.join(going)} is being deleted, and goes as soon as no pod uses it"
-        return [Reason(claims.GOING, text, f"wait until it is gone: kubectl get pvc {going[0]}")]
-    first = session.client.find("PersistentVolumeClaim", names.claim(name, 0)) if len(existing) == 1 else None
-    begun = swapping.aim_of(first) if first is not None else None
-    if begun is None:
-        text = f"--as {name}: claims of that name hold data: {', '.join(existing)}"
-        hint = (
-            f"choose another name; or mysqlops deploy {name} starts a cluster with that data, also of a restore that "
-            f"was killed when the volume was ready; or mysqlops delete {name} --purge-data deletes it"
-        )
-        return [Reason("name-taken", text, hint)]
-    if begun == aim:
-        return []
-    text = f"--as {name}: claim {existing[0]} was made for {begun}, and may already hold it; this restore is of {aim}"
-    over = f"mysqlops delete {name} --purge-data deletes it, so that you can start over"
-    hint = f"{begun.command(name)} continues it; {over}"
-    return [Reason("other-point", text, hint)]
 
 
 def check_point(chosen: backup.Backup, chunks: Sequence[binlog.Chunk], to: str) -> binlog.Reach:
@@ -201,7 +171,7 @@ def execute(
 def _make_claim(session: Session, name: str, made: Json) -> None:
     """As the StatefulSet would make it. A cluster or a claim made since `check` is in the way, unless it is of the same
     restore; raises Refused."""
-    if reasons := _taken(session, name, swapping.aim_of(made)):
+    if reasons := new_name.taken(session, name, swapping.aim_of(made)):
         raise Refused(reasons)
     if session.client.find("PersistentVolumeClaim", made["metadata"]["name"]) is None:
         session.client.create("PersistentVolumeClaim", made)

@@ -123,6 +123,20 @@ def test_a_delete_ends_the_job_of_a_killed_restore() -> None:
     assert cluster.store.deleted("PersistentVolumeClaim") == ["data-copy-0"]
 
 
+@pytest.mark.parametrize("is_begun", [False, True])
+def test_a_cluster_whose_volumes_are_lost_is_not_restored_beside_its_lease(is_begun: bool) -> None:
+    """Its members would wait for those that the Lease expects, and `recover` has nobody to form the group."""
+    cluster, session = _begun("") if is_begun else (Cluster(1), Cluster(1).session())
+    note = {names.ANNOTATION_BOOTSTRAPPED: "copy-0 2026-01-01T00:00:00Z"}
+    lease = {"name": names.group_lease("copy"), "labels": names.selector("copy"), "annotations": note}
+    (cluster if is_begun else session.client).store.put({"kind": "Lease", "metadata": lease, "spec": {}})
+    (reason,) = _reasons(session, "")
+    assert reason.code == "name-taken"
+    assert f"mysqlops restore {BACKUP.id} --in-place copy, which keeps its passwords" in (reason.hint or "")
+    with pytest.raises(Refused):
+        restore.execute(session, BACKUP, TARGET, SPEC)
+
+
 def test_a_cluster_that_was_deployed_since_the_check_is_not_restored_over() -> None:
     """Its controller may not have made its claims yet."""
     cluster = Cluster(1)
