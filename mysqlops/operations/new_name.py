@@ -43,7 +43,8 @@ def taken(session: Session, name: str, aim: swapping.Aim | None) -> list[Reason]
 
 
 def _formed(session: Session, name: str, aim: swapping.Aim | None) -> list[Reason]:
-    """Of a deleted cluster whose claims are lost, the Lease expects its members: they form no group on other data."""
+    """The reason if the claims of a deleted cluster are lost: its Lease expects its members, and they form no group on
+    other data."""
     if names.ANNOTATION_BOOTSTRAPPED not in timeline_notes.newest(session.client, name):
         return []
     text = f"--as {name}: the Lease of a deleted cluster {name} exists: no group is formed without the data that it had"
