@@ -48,6 +48,13 @@ def fixed(wanted: Json, found: Json) -> Reason | None:
     return Reason("foreign-object", text, hint)
 
 
+def may_hold_data_of(claim: Json, cluster: str) -> bool:
+    """Whether a claim with the name of one of this cluster's is its own: a StatefulSet's controller puts our labels on
+    those that it makes, another application's has others, and one made by hand may have none."""
+    labels = claim["metadata"].get("labels") or {}
+    return not labels or names.selector(cluster).items() <= labels.items()
+
+
 def foreign_lease(found: Json, cluster: str) -> Reason | None:
     """Why a Lease that has the name of this cluster's is not; commands ask before they believe it."""
     wanted = {"kind": "Lease", "metadata": {"name": found["metadata"]["name"], "labels": names.selector(cluster)}}

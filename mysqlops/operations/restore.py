@@ -35,6 +35,7 @@ from mysqlops.operations import (
     jobs,
     lock,
     marked,
+    new_name,
     observe,
     orders,
     own,
@@ -84,13 +85,8 @@ def shown(wanted: ClusterSpec, manifest: Json | None, why: str) -> list[str]:
 def check(session: Session, chosen: backup.Backup, spec: ClusterSpec, to: str = "") -> None:
     """Raises Refused: a cluster of that name, claims of one, a volume or memory too small, a backup known to be bad."""
     image_check.must_fit(session, spec)
-    reasons = []
-    if observe.running(session.client, spec.name) is not None:
-        text = f"--as {spec.name}: a cluster of that name already runs in this namespace"
-        hint = f"choose another name; if a restore was killed, mysqlops status {spec.name} shows how far it came"
-        reasons.append(Reason("name-taken", text, hint))
-    reasons += observe.check_name_is_free(session.client, spec.name)
-    reasons += _taken(session, spec.name, swapping.Aim(chosen.id, to))
+    reasons = observe.check_name_is_free(session.client, spec.name)
+    reasons += new_name.taken(session, spec.name, swapping.Aim(chosen.id, to))
     if quantity.parse_bytes(spec.storage_size) < chosen.size:
         text = f"--storage-size {spec.storage_size}: the backup has {quantity.format_bytes(chosen.size)}"
         reasons.append(Reason("volume-too-small", text, "give a larger size"))
@@ -119,28 +115,6 @@ def known_bad(chosen: backup.Backup) -> list[Reason]:
         return []
     text = f"{chosen.id} failed its verification: {chosen.verified.why}"
     return [Reason("backup-failed", text, "mysqlops backup list shows others")]
-
-
-def _taken(session: Session, name: str, aim: swapping.Aim | None) -> list[Reason]:
-    """Refuses existing claims of that name, unless a killed run of this restore made the only one, still unused."""
-    existing = observe.claims(session.client, name)
-    if not existing:
-        return []
-    first = session.client.find("PersistentVolumeClaim", names.claim(name, 0)) if len(existing) == 1 else None
-    begun = swapping.aim_of(first) if first is not None else None
-    if begun is None:
-        text = f"--as {name}: claims of that name hold data: {', '.join(existing)}"
-        hint = (
-            f"choose another name; or mysqlops deploy {name} starts a cluster with that data, also of a restore that "
-            f"was killed when the volume was ready; or mysqlops delete {name} --purge-data deletes it"
-        )
-        return [Reason("name-taken", text, hint)]
-    if begun == aim:
-        return []
-    text = f"--as {name}: claim {existing[0]} was made for {begun}, and may already hold it; this restore is of {aim}"
-    over = f"mysqlops delete {name} --purge-data deletes it, so that you can start over"
-    hint = f"{begun.command(name)} continues it; {over}"
-    return [Reason("other-point", text, hint)]
 
 
 def check_point(chosen: backup.Backup, chunks: Sequence[binlog.Chunk], to: str) -> binlog.Reach:
@@ -195,8 +169,9 @@ def execute(
 
 
 def _make_claim(session: Session, name: str, made: Json) -> None:
-    """As the StatefulSet would make it. A claim made since `check` must be for the same restore; raises Refused."""
-    if reasons := _taken(session, name, swapping.aim_of(made)):
+    """As the StatefulSet would make it. A cluster or a claim made since `check` is in the way, unless it is of the same
+    restore; raises Refused."""
+    if reasons := new_name.taken(session, name, swapping.aim_of(made)):
         raise Refused(reasons)
     if session.client.find("PersistentVolumeClaim", made["metadata"]["name"]) is None:
         session.client.create("PersistentVolumeClaim", made)
@@ -278,11 +253,11 @@ def _fills(found: Json, wanted: Json) -> bool:
 
 def _aim(job: Json) -> tuple[str, ...]:
     template = job["spec"]["template"]
-    claims = [volume.get("persistentVolumeClaim", {}).get("claimName", "") for volume in template["spec"]["volumes"]]
+    mounted = [volume.get("persistentVolumeClaim", {}).get("claimName", "") for volume in template["spec"]["volumes"]]
     points = [
         variable["value"]
         for container in pods.specs(template)
         for variable in container.get("env", [])
         if variable["name"] in ("TO", "BACKUP_ID", "SNAPSHOT")
     ]
-    return (*sorted(claims), *points)
+    return (*sorted(mounted), *points)
