@@ -160,6 +160,8 @@ class Run:
         notes, replicas = self._notes(), int(stateful_set["spec"]["replicas"])
         if notes is None and replicas:
             return "deploy", replicas
+        if self.world.has_repository and self._told_to_fix():
+            return "doctor-fix", 0
         if restore := _open_restore(notes or {}) or self._told_to_restore():
             return restore
         if not replicas or notes is None or ordered.stopped(notes):
@@ -186,6 +188,10 @@ class Run:
         hints = [one.hint for one in self.verbs.commands[-1:]]
         found = re.search(r"mysqlops scale \S+ --replicas ([1-5])", "".join(hints))
         return ("bring-back", int(found[1])) if found else None
+
+    def _told_to_fix(self) -> bool:
+        """As the last command says, if a Service was deleted."""
+        return any(" --fix recreates it" in one.hint for one in self.verbs.commands[-1:])
 
     def _told_to_restore(self) -> tuple[str, int] | None:
         """As the last command says, if a restore is under way of which the Lease knows nothing."""

@@ -419,7 +419,7 @@ _STOPS_PURGE = {
 _PURGED = (
     Phase(30.0, 36.0, _STOPS_PURGE, (0, 2)),
     Phase(34.0, 42.0, {"verb:purge": 5, "verb:lose-everything": 1}),
-    Phase(38.0, 62.0, {"verb:restore-as": 5, "verb:deploy-whole": 2, "verb:purge": 1}, (1, 2)),
+    Phase(46.0, 66.0, {"verb:restore-as": 7, "verb:deploy-whole": 2, "verb:purge": 1}, (1, 2)),
     Phase(45.0, 95.0, {**_STOPS_PURGE, "power-cut": 2, "kill-agent": 2, "lose-node": 2, "api-away": 1}, (0, 3)),
     Phase(70.0, 120.0, {"verb:restore-as": 4, "verb:purge": 3, "verb:deploy-whole": 2, "verb:revert": 1}, (1, 3)),
     Phase(100.0, 170.0, {**_STOPS_PURGE, "verb:restore-as": 9, "verb:purge": 6, "verb:deploy-whole": 3}, (0, 4)),

@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 
 from mysqlops.core import retention
 from mysqlops.core.plan import Plan
-from mysqlops.operations import delete, lock
+from mysqlops.core.rehearsal import Rehearsal
+from mysqlops.operations import delete, rehearsal
+from mysqlops.operations.session import Session
 from tests.simulation import jobs, run, store
 from tests.simulation.faults import Event
+from tests.simulation.regressions import CASES
 
 Patch = pytest.MonkeyPatch
 
 
-def _at(at: float, verb: str, who: int = 0) -> Event:
-    return Event(at, "verb", who, 5.0, verb)
+def _at(at: float, verb: str) -> Event:
+    return Event(at, "verb", 0, 5.0, verb)
+
+
+def _world(scenario: str, events: Sequence[Event], until: float) -> run.Run:
+    """One that ends soon after its events."""
+    made = run.Run(1, scenario, events)
+    made.scenario = replace(made.scenario, until=until)
+    return made
 
 
 def _ended(result: run.Result, verb: str) -> set[str]:
@@ -25,7 +36,7 @@ def _ended(result: run.Result, verb: str) -> set[str]:
 
 
 def test_a_purged_cluster_comes_back_from_its_backup_under_its_name() -> None:
-    made = run.Run(1, "purged", [_at(55.0, "purge"), _at(75.0, "restore-as")])
+    made = _world("purged", [_at(35.0, "purge"), _at(50.0, "restore-as")], 60.0)
     result = made.go()
     assert (result.violations, result.outside) == ([], [])
     assert _ended(result, "restore-as") == {"ok"}
@@ -34,7 +45,7 @@ def test_a_purged_cluster_comes_back_from_its_backup_under_its_name() -> None:
 
 def test_errors_lead_out_of_the_loss_of_all_volumes() -> None:
     """`restore --as` filled a claim, and no group was ever formed: `recover`, which `status` named, had nobody."""
-    result = run.run(1, "purged", [_at(40.0, "lose-everything"), _at(75.0, "restore-as")])
+    result = _world("purged", [_at(35.0, "lose-everything"), _at(45.0, "restore-as")], 50.0).go()
     assert (result.violations, result.outside) == ([], [])
     assert _ended(result, "restore-as") == {"refused"}
     assert _ended(result, "restore-in-place") == {"ok"}
@@ -42,7 +53,7 @@ def test_errors_lead_out_of_the_loss_of_all_volumes() -> None:
 
 def test_a_backup_is_rehearsed_and_objects_come_back_beside_it() -> None:
     events = [Event(35.0, "delete-object", 0, 4.0), _at(40.0, "rehearse"), _at(45.0, "doctor-fix")]
-    made = run.Run(1, "backups", events)
+    made = _world("backups", events, 60.0)
     result = made.go()
     assert (result.violations, result.outside) == ([], [])
     assert (_ended(result, "rehearse"), _ended(result, "doctor-fix")) == ({"ok"}, {"ok"})
@@ -50,27 +61,35 @@ def test_a_backup_is_rehearsed_and_objects_come_back_beside_it() -> None:
 
 
 def test_a_purge_that_reaches_a_cluster_that_came_since_is_found(monkeypatch: Patch) -> None:
-    """Stopped for longer than its lock lasts; it goes by names, and nobody looks at the lock."""
-    stops = Event(39.0, "trap-cli", 0, 90.0, "stop DELETE StatefulSet")
-    events = [stops, _at(40.0, "purge"), _at(75.0, "purge"), _at(95.0, "restore-as")]
-    assert run.run(1, "purged", events).violations == []
+    """It was stopped on its way, and goes by names."""
+    events = next(case.events for case in CASES if case.finding == "deleted-by-name")
     plan = delete.plan
 
     def by_name(*words: object, **options: bool) -> Plan:
         return Plan(tuple(replace(step, uid="") for step in plan(*words, **options).steps))  # type: ignore[arg-type]
 
     monkeypatch.setattr(delete, "plan", by_name)
-    monkeypatch.setattr(lock.Holding, "check", lambda _: None)
-    monkeypatch.setattr(lock.Holding, "heed", lambda _: None)
-    kinds = [kind for kind, _, _ in run.run(1, "purged", events).violations]
-    assert "strange object deleted" in kinds
+    assert [kind for kind, _, _ in run.run(1, "purged", events).violations] == ["strange object deleted"]
+
+
+def test_a_rehearsal_that_changes_the_cluster_is_found(monkeypatch: Patch) -> None:
+    """It has no lock: it may change nothing but its own objects and its note."""
+    execute = rehearsal.execute
+
+    def also_restarts(session: Session, name: str, what: rehearsal.Rehearsing) -> Rehearsal:
+        session.client.patch("StatefulSet", name, {"metadata": {"annotations": {"restarted": "yes"}}})
+        return execute(session, name, what)
+
+    monkeypatch.setattr(rehearsal, "execute", also_restarts)
+    assert [kind for kind, _, _ in _world("backups", [_at(35.0, "rehearse")], 60.0).go().violations] == ["lock"]
 
 
 def test_a_history_that_loses_its_last_backup_is_found(monkeypatch: Patch) -> None:
     monkeypatch.setattr(store, "_MORE_TIMES", ())
     monkeypatch.setattr(jobs, "_BACKUP_TIMES", (30.0,))
     events = [_at(40.0, "backup-delete")]
-    result = run.run(1, "backups", events)
+    result = _world("backups", events, 60.0).go()
     assert (result.violations, _ended(result, "backup-delete")) == ([], {"refused"})
     monkeypatch.setattr(retention, "irreplaceable", lambda *_: [])
-    assert [kind for kind, _, _ in run.run(1, "backups", events).violations] == ["last backup deleted"]
+    result = _world("backups", events, 60.0).go()
+    assert [kind for kind, _, _ in result.violations] == ["last backup deleted"]
