@@ -6,15 +6,16 @@ from __future__ import annotations
 from mysqlops.core import names
 from mysqlops.errors import Reason
 from mysqlops.objects import claims
-from mysqlops.operations import observe, timeline_notes
+from mysqlops.operations import marked, observe, timeline_notes
 from mysqlops.operations.session import Session
 from mysqlops.planning import restore as swapping
 
 
-def taken(session: Session, name: str, aim: swapping.Aim | None) -> list[Reason]:
+def taken(session: Session, name: str, aim: swapping.Aim | None, *, mark: str = "") -> list[Reason]:
     """Refuses a StatefulSet and existing claims of that name, unless a killed run of this restore made the only one,
-    still unused."""
-    if session.client.find("StatefulSet", name) is not None:
+    still unused; or the StatefulSet, which then has its mark."""
+    running = session.client.find("StatefulSet", name)
+    if running is not None and not marked.has(running, mark):
         text = f"--as {name}: a cluster of that name already runs in this namespace"
         hint = f"choose another name; if a restore was killed, mysqlops status {name} shows how far it came"
         return [Reason("name-taken", text, hint)]

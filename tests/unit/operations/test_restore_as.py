@@ -45,8 +45,14 @@ BACKUP = backup.Backup(
 def _begun(to: str) -> tuple[Cluster, Session]:
     cluster = Cluster(1)
     session = cluster.session()
-    restore._make_claim(session, "copy", planning.first_claim(cluster.stateful_set(), "data-copy-0", BACKUP, to))
+    first = planning.first_claim(cluster.stateful_set(), "data-copy-0", BACKUP, to)
+    restore._make_claim(session, "copy", first, mark="")
     return cluster, session
+
+
+def _fresh() -> tuple[Cluster, Session]:
+    cluster = Cluster(1)
+    return cluster, cluster.session()
 
 
 def _reasons(session: Session, to: str) -> list[Reason]:
@@ -126,10 +132,10 @@ def test_a_delete_ends_the_job_of_a_killed_restore() -> None:
 @pytest.mark.parametrize("is_begun", [False, True])
 def test_a_cluster_whose_volumes_are_lost_is_not_restored_beside_its_lease(is_begun: bool) -> None:
     """Its members would wait for those that the Lease expects, and `recover` has nobody to form the group."""
-    cluster, session = _begun("") if is_begun else (Cluster(1), Cluster(1).session())
+    cluster, session = _begun("") if is_begun else _fresh()
     note = {names.ANNOTATION_BOOTSTRAPPED: "copy-0 2026-01-01T00:00:00Z"}
     lease = {"name": names.group_lease("copy"), "labels": names.selector("copy"), "annotations": note}
-    (cluster if is_begun else session.client).store.put({"kind": "Lease", "metadata": lease, "spec": {}})
+    cluster.store.put({"kind": "Lease", "metadata": lease, "spec": {}})
     (reason,) = _reasons(session, "")
     assert reason.code == "name-taken"
     assert f"mysqlops restore {BACKUP.id} --in-place copy, which keeps its passwords" in (reason.hint or "")
