@@ -1,4 +1,4 @@
-"""Which entries of a repository belong together, and in which order backups are shown, in about the time that reading
+"""Which entries of a repository match each other, and in which order backups are shown, in about the time that reading
 them takes: whoever may write to a repository can put tens of thousands there. Pure."""
 
 from __future__ import annotations

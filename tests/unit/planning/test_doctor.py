@@ -250,6 +250,14 @@ def test_objects_are_compared_with_those_of_this_release() -> None:
     assert "get leases, update leases" in _found(replace(facts, objects={**facts.objects, ROLE: less}), "rights")[0]
 
 
+def test_a_role_with_rights_beyond_count_is_judged() -> None:
+    facts = _facts()
+    lists = ("apiGroups", "resources", "resourceNames", "verbs")
+    many = {"rules": [*ROLE_FOUND["rules"], {key: ["x"] * 5000 for key in lists}]}
+    assert _found(replace(facts, objects={**facts.objects, ROLE: many}), "rights") == []
+    assert _found(replace(facts, objects={**facts.objects, ROLE: {"rules": many["rules"][-1:]}}), "rights")
+
+
 def test_what_may_not_be_read_is_not_taken_for_missing() -> None:
     facts = replace(_facts(), objects={}, unread={BUDGET: "forbidden", ROLE: "forbidden", "mysql-2": "silent"})
     facts = replace(facts, answers={one: facts.answers[one] for one in MEMBERS[:2]})
