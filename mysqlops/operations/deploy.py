@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 
 from mysqlops import errors
@@ -213,7 +213,7 @@ def await_healthy(session: Session, name: str) -> status.Status:
     """Wait until the cluster is whole, whoever is fenced by a user; raises WaitTimeout with the state seen last, or
     StepFailed once it waits for members that no pod brings back."""
     seen_online: set[str] = set()
-    patience = [waiting.Patience(session, _AWAITED_SECONDS)]
+    must_come = _must_come(session)
     fenced = ordered.fenced(orders.read(session.client, name))
 
     def look() -> status.Status | waiting.Pending:
@@ -224,10 +224,7 @@ def await_healthy(session: Session, name: str) -> status.Status:
                 session.progress.say(f"{member.name} is ONLINE as {member.role} on {member.node}")
         if status.is_whole(now, fenced):
             return now
-        if not now.awaited:
-            patience[0] = waiting.Patience(session, _AWAITED_SECONDS)
-        elif patience[0].is_over():
-            _refuse_to_wait(now)
+        must_come(now)
         first = now.conditions[0]
         reasons = "; ".join(condition.message for condition in now.conditions)
         hint = f"{first.hint}; the members continue by themselves: mysqlops status {name} --watch"
@@ -236,10 +233,31 @@ def await_healthy(session: Session, name: str) -> status.Status:
     return waiting.until(session, look)
 
 
-def _refuse_to_wait(now: status.Status) -> None:
-    """Somebody lowered the replicas in an outage: no pod brings those back for whom the others wait."""
-    for reason in status.reasons_of(now, "no-primary"):
-        raise errors.StepFailed(reason.message, hint=f"{reason.hint}; then run the same command again")
+def await_primary(session: Session, name: str) -> status.Status:
+    """The same until the group has a primary."""
+    must_come = _must_come(session)
+
+    def has_primary(now: status.Status) -> bool:
+        if now.primary is None:
+            must_come(now)
+        return now.primary is not None
+
+    return observe.until(session, name, has_primary, f"a primary of {name}")
+
+
+def _must_come(session: Session) -> Callable[[status.Status], None]:
+    """Raises StepFailed once the members have waited for a while for one that no pod brings back: somebody lowered the
+    replicas in an outage."""
+    patience = [waiting.Patience(session, _AWAITED_SECONDS)]
+
+    def check(now: status.Status) -> None:
+        if not now.awaited:
+            patience[0] = waiting.Patience(session, _AWAITED_SECONDS)
+        elif patience[0].is_over():
+            for reason in status.reasons_of(now, "no-primary"):
+                raise errors.StepFailed(reason.message, hint=f"{reason.hint}; then run the same command again")
+
+    return check
 
 
 def prove(

@@ -172,7 +172,7 @@ def execute(session: Session, name: str, swap: Swap, source: Source | None) -> R
         if action == planning.Scale(0):
             began = session.clock.monotonic()
         filled = _act(session, name, action, source) or filled
-    observe.until(session, name, lambda now: now.primary is not None, f"a primary of {name}")
+    deploy.await_primary(session, name)
     stopped = None if began is None else round(session.clock.monotonic() - began, 1)
     now = deploy.await_healthy(session, name)
     data_version.note(session.client, now)

@@ -532,4 +532,23 @@ CASES = (
         "not writable",
         (Event(15.9, "old-lease", 0, 46.0), Event(34.0, "verb", 1, 1.0, "restore-in-place")),
     ),
+    Case(
+        "restored-beside-a-scale",  # the restore waited for a primary, and named no way to bring back whom all waited for
+        "in-place",
+        7,
+        "not writable",
+        (
+            Event(25.9, "verb", 2, 46.7, "switchover"),
+            Event(36.9, "verb", 2, 29.8, "restore-in-place"),
+            Event(41.7, "kill-agent", 1, 6.6),
+            Event(45.1, "kill-mysqld", 0, 19.5),
+            Event(63.3, "partition", 0, 7.9),
+            Event(63.6, "trap-cli", 0, 7.6, "kill DELETE"),
+            Event(90.5, "verb", 0, 27.0, "scale"),
+            Event(90.8, "verb", 2, 20.4, "scale"),
+            Event(94.6, "lose-node", 1, 14.5),
+            Event(116.9, "lose-node", 2, 25.7),
+            Event(153.9, "api-away", 2, 5.7),
+        ),
+    ),
 )

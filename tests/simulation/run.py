@@ -159,7 +159,7 @@ class Run:
         if notes is None and replicas:
             return "deploy", replicas
         if restore := _open_restore(notes or {}) or self._told_to_restore():
-            return restore
+            return self._told_to_scale() or restore
         if not replicas or notes is None or ordered.stopped(notes):
             return "start", 0  # as `status` says
         if rollout.read(stateful_set) is not None:
