@@ -533,7 +533,7 @@ CASES = (
         (Event(15.9, "old-lease", 0, 46.0), Event(34.0, "verb", 1, 1.0, "restore-in-place")),
     ),
     Case(
-        "restored-beside-a-scale",  # the restore waited for a primary, and named no way to bring back whom all waited for
+        "restored-beside-a-scale",  # it waited for a primary, and named no way to bring back whom all wait for
         "in-place",
         7,
         "not writable",
