@@ -551,4 +551,15 @@ CASES = (
             Event(153.9, "api-away", 2, 5.7),
         ),
     ),
+    Case(
+        "started-under-the-next-name",  # a tool set the replicas again, once the next data had its name
+        "in-place",
+        7,
+        "not writable",
+        (
+            Event(34.0, "verb", 1, 1.0, "restore-in-place"),
+            Event(60.0, "trap-cli", 0, 4.0, "kill CREATE"),
+            Event(70.0, "replicas", 3, 3.0),
+        ),
+    ),
 )
