@@ -203,7 +203,8 @@ def _name_group(session: Session, name: str, swap: Swap) -> Swap:
     noted = timeline_notes.newest(session.client, name)
     note = group.note_of(noted)
     left = swap.old if note.garbled else _as_noted(swap.old, note)
-    now, changed, parent = swap.new, replace(swap, old=left), note.name or left.group
+    now = replace(swap.new, group=str(uuid.uuid4())) if _is_used(note, swap) else swap.new
+    changed, parent = replace(swap, old=left, new=now), note.name or left.group
     wanted = group.Note(now.group, parent, members=now.members, outcasts=now.outcasts)
     wanted = replace(wanted, shared=now.shared, elsewhere=now.elsewhere).restored(note)
     named = {names.ANNOTATION_GROUP: group.dump(wanted), names.ANNOTATION_RESTORING: timeline.dump(changed)}
@@ -214,6 +215,11 @@ def _name_group(session: Session, name: str, swap: Swap) -> Swap:
         timeline_notes.keep_copy(session.client, name, timeline_notes.after(noted, change))
         return changed
     return swap
+
+
+def _is_used(note: group.Note, swap: Swap) -> bool:
+    """Whether members have begun to form a group under the new timeline's name."""
+    return note.name == swap.new.group and bool(note.incarnation or note.joining)
 
 
 def _as_noted(line: Timeline, note: group.Note) -> Timeline:
@@ -257,8 +263,9 @@ def _see(session: Session, name: str, swap: Swap) -> planning.Seen:
     filled = not swap.backup or restore.is_filled(session, first)
     astray = [pod["metadata"]["name"] for pod in claims.astray(seen.pods.values(), name, swap.new.claims)]
     going = [pod for pod, found in seen.pods.items() if planning.is_going(found, seen.stateful_set)]
-    group_name = timeline_notes.group_name(session.client, name)
-    return planning.Seen(seen.stateful_set, list(seen.pods), group_name, filled, astray, going)
+    note = group.note_of(timeline_notes.newest(session.client, name))
+    group_name = note.name or observe.group_name(session.client, name)
+    return planning.Seen(seen.stateful_set, list(seen.pods), group_name, filled, astray, going, _is_used(note, swap))
 
 
 def _fill(session: Session, name: str, claim: str, source: Source | None) -> restore.Filled:

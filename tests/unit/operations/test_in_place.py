@@ -350,6 +350,27 @@ def test_a_restore_whose_changes_are_undone_again_and_again_ends_and_names_the_w
     assert len(scaled) == 2
 
 
+@pytest.mark.parametrize("backup_id", ["b1", ""])
+def test_data_that_was_started_under_the_name_of_the_next_keeps_that_name_and_its_members(backup_id: str) -> None:
+    """A tool set the replicas again before the StatefulSet had the other claims. What clients wrote since has numbers
+    of that name, and the members on the other claims would wait for those of the previous ones without end."""
+    cluster = _cluster(3)
+    swap = in_place._name_group(cluster.session(), NAME, replace(_begun(cluster), backup=backup_id))
+    ran = replace(group.note_of(cluster.notes()), members=_members(0, 2), incarnation="8", outcasts=_members(1))
+    _lease(cluster, group=ran)
+    cluster.stateful_set()["spec"]["replicas"] = 0
+    cluster.settle()
+    seen = replace(in_place._see(cluster.session(), NAME, swap), is_filled=True)
+    assert planning.plan(seen, swap) == planning.NameGroup(swap.new)
+    changed = in_place._name_group(cluster.session(), NAME, swap)
+    note = group.note_of(cluster.notes())
+    assert (changed.old.group, changed.old.members, changed.old.outcasts) == (RESTORED, _members(0, 2), _members(1))
+    assert changed.new.group not in (RESTORED, GROUP)
+    assert (note.name, note.parent, note.expected()) == (changed.new.group, RESTORED, dict(swap.new.members))
+    seen = replace(in_place._see(cluster.session(), NAME, changed), is_filled=True)
+    assert planning.plan(seen, changed) == planning.Remake(changed)
+
+
 def test_a_backup_that_failed_its_verification_stops_no_cluster() -> None:
     failed = backup.Verification("b1", "2026-01-01T00:00:00Z", ok=False, seconds=1.0, why="app.t differs")
     cluster = _cluster(3)
