@@ -58,7 +58,9 @@ def _restore_as(verbs: Verbs, session: Session, command: Command) -> None:
     listed, _ = backups.held(session, place)
     claim = session.client.find("PersistentVolumeClaim", names.claim(world.name, 0))
     begun = planning.aim_of(claim) if claim is not None else None
-    chosen = backups.pick(listed, place, begun.backup if begun else listed[0].id if listed else "none")
+    filled = claim["metadata"].get("annotations", {}).get(names.ANNOTATION_FILLED) if claim is not None else None
+    newest = listed[0].id if listed else "none"
+    chosen = backups.pick(listed, place, begun.backup if begun else filled or newest)
     signing.check(chosen, accepted=True)
     spec = world.spec(3)
     spec = replace(spec, image=verbs.image or spec.image)
