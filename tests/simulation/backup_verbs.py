@@ -78,6 +78,18 @@ def _doctor_fix(verbs: Verbs, session: Session, command: Command) -> None:
             doctor.fix(session, name, steps)
 
 
+def _backup_create(verbs: Verbs, session: Session, command: Command) -> None:
+    place = targets.find(session.client, None)
+    backups.create(session, verbs.world.name, backups.Request(place))
+
+
+def _backup_verify(verbs: Verbs, session: Session, command: Command) -> None:
+    existing = [*verbs.world.jobs.backups]
+    place = targets.find(session.client, None)
+    found = backups.trusted(session, place, existing[-1 - command.who % len(existing)] if existing else "none", _TRUST)
+    backups.verify(session, verbs.world.name, place, found)
+
+
 def _backup_delete(verbs: Verbs, session: Session, command: Command) -> None:
     """One of the oldest."""
     existing = [*verbs.world.jobs.backups]
@@ -104,6 +116,8 @@ BACKUPS: Mapping[str, Callable[[Verbs, Session, Command], None]] = {
     "lose-everything": _lose_everything,
     "restore-as": _restore_as,
     "doctor-fix": _doctor_fix,
+    "backup-create": _backup_create,
+    "backup-verify": _backup_verify,
     "backup-delete": _backup_delete,
     "backup-prune": _backup_prune,
     "rehearse": _rehearse,

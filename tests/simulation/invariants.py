@@ -14,8 +14,8 @@ from tests.simulation.world import NAME, World
 
 # What commands make for themselves, beside any cluster: trials of images, restic, a rehearsal, the lock of a target.
 _BESIDE = re.compile(
-    r"(CREATE|DELETE) (Pod \S+-image-check-unlocked|(Job|ConfigMap|NetworkPolicy) 0-rehearsal-|Job restic-)"
-    r"|\S+ Lease backup-target-"
+    r"(CREATE|DELETE) (Pod \S+-image-check-unlocked|(Job|ConfigMap|NetworkPolicy) 0-rehearsal-)"
+    r"|(CREATE|DELETE) Job (restic|mysql-backup)-|\S+ Lease backup-target-"
 )
 
 
