@@ -19,6 +19,9 @@ _BESIDE = re.compile(
 )
 
 
+_REPAIRS = re.compile(r"APPLY (Service|ServiceAccount|Role|RoleBinding|PodDisruptionBudget) ")
+
+
 def _is_note(command: Command, text: str) -> bool:
     """A rehearsal changes nothing of the cluster but its note."""
     return command.verb == "rehearse" and text == f"PATCH Lease {names.group_lease(NAME)}"
@@ -41,6 +44,8 @@ class Watch:
         command, lock = self._command(process), names.operation_lease(self._world.name)
         if command is None or text.endswith(f" {lock}") or _BESIDE.match(text) or _is_note(command, text):
             return
+        if command.verb == "doctor-fix" and not _REPAIRS.match(text):
+            self._violated("repair", f"{command} changes what is not its own to repair ({text})")
         lease = self._world.find("Lease", lock)
         holder = lease["spec"]["holderIdentity"] if lease else "nobody"
         if f"(process {process.pid} on " not in holder:
