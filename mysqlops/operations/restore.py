@@ -162,7 +162,9 @@ def execute(
             if item["kind"] != "StatefulSet":
                 session.client.apply(item)
         maps = render.InUse(names.config_map(spec.name), names.agent_config_map(spec.name))
-        filled = fill(session, chosen, target, Filling(spec, maps, claim, to))
+        filled = Filled()
+        if not swapping.is_filled_for(session.client.get("PersistentVolumeClaim", claim), swapping.Aim(chosen.id, to)):
+            filled = fill(session, chosen, target, Filling(spec, maps, claim, to, is_new=True))
         session.client.apply(stateful_set)
         orders.runs_again(session.client, spec.name)
     return filled
@@ -187,6 +189,7 @@ class Filling:
     claim: str
     to: str = ""
     member: str = ""  # the member that has the claim, waits, and then rejoins its own group
+    is_new: bool = False  # of a cluster that is still to be created: a run that is killed before that continues
 
 
 @dataclass(frozen=True)
@@ -232,7 +235,8 @@ def fill(session: Session, chosen: backup.Backup, target: Target, filling: Filli
     jobs.delete(session, name, spec.name)
     # From here on the volume holds more than the backup: a later run must not mistake it for the backup alone.
     # The UID: another claim that has the name by now is not filled.
-    change = {"metadata": {"uid": claim["metadata"]["uid"], "annotations": swapping.aim_notes(None)}}
+    notes = swapping.filled_notes(swapping.Aim(chosen.id, filling.to)) if filling.is_new else swapping.aim_notes(None)
+    change = {"metadata": {"uid": claim["metadata"]["uid"], "annotations": notes}}
     session.client.patch("PersistentVolumeClaim", filling.claim, change)
     session.progress.say(f"{chosen.id} is restored: {filled}")
     if filled.reached:

@@ -58,7 +58,9 @@ def _restore_as(verbs: Verbs, session: Session, command: Command) -> None:
     listed, _ = backups.held(session, place)
     claim = session.client.find("PersistentVolumeClaim", names.claim(world.name, 0))
     begun = planning.aim_of(claim) if claim is not None else None
-    chosen = backups.pick(listed, place, begun.backup if begun else listed[0].id if listed else "none")
+    filled = claim["metadata"].get("annotations", {}).get(names.ANNOTATION_FILLED) if claim is not None else None
+    newest = listed[0].id if listed else "none"
+    chosen = backups.pick(listed, place, begun.backup if begun else filled or newest)
     signing.check(chosen, accepted=True)
     spec = world.spec(3)
     spec = replace(spec, image=verbs.image or spec.image)
@@ -74,6 +76,18 @@ def _doctor_fix(verbs: Verbs, session: Session, command: Command) -> None:
     if steps := doctor.fixes(session, name, doctor.checks()):
         with verbs.changing(session, command):
             doctor.fix(session, name, steps)
+
+
+def _backup_create(verbs: Verbs, session: Session, command: Command) -> None:
+    place = targets.find(session.client, None)
+    backups.create(session, verbs.world.name, backups.Request(place))
+
+
+def _backup_verify(verbs: Verbs, session: Session, command: Command) -> None:
+    existing = [*verbs.world.jobs.backups]
+    place = targets.find(session.client, None)
+    found = backups.trusted(session, place, existing[-1 - command.who % len(existing)] if existing else "none", _TRUST)
+    backups.verify(session, verbs.world.name, place, found)
 
 
 def _backup_delete(verbs: Verbs, session: Session, command: Command) -> None:
@@ -102,6 +116,8 @@ BACKUPS: Mapping[str, Callable[[Verbs, Session, Command], None]] = {
     "lose-everything": _lose_everything,
     "restore-as": _restore_as,
     "doctor-fix": _doctor_fix,
+    "backup-create": _backup_create,
+    "backup-verify": _backup_verify,
     "backup-delete": _backup_delete,
     "backup-prune": _backup_prune,
     "rehearse": _rehearse,

@@ -14,9 +14,12 @@ from tests.simulation.world import NAME, World
 
 # What commands make for themselves, beside any cluster: trials of images, restic, a rehearsal, the lock of a target.
 _BESIDE = re.compile(
-    r"(CREATE|DELETE) (Pod \S+-image-check-unlocked|(Job|ConfigMap|NetworkPolicy) 0-rehearsal-|Job restic-)"
-    r"|\S+ Lease backup-target-"
+    r"(CREATE|DELETE) (Pod \S+-image-check-unlocked|(Job|ConfigMap|NetworkPolicy) 0-rehearsal-)"
+    r"|(CREATE|DELETE) Job (restic|mysql-backup)-|\S+ Lease backup-target-"
 )
+
+
+_REPAIRS = re.compile(r"APPLY (Service|ServiceAccount|Role|RoleBinding|PodDisruptionBudget) ")
 
 
 def _is_note(command: Command, text: str) -> bool:
@@ -41,6 +44,8 @@ class Watch:
         command, lock = self._command(process), names.operation_lease(self._world.name)
         if command is None or text.endswith(f" {lock}") or _BESIDE.match(text) or _is_note(command, text):
             return
+        if command.verb == "doctor-fix" and not _REPAIRS.match(text):
+            self._violated("repair", f"{command} changes what is not its own to repair ({text})")
         lease = self._world.find("Lease", lock)
         holder = lease["spec"]["holderIdentity"] if lease else "nobody"
         if f"(process {process.pid} on " not in holder:

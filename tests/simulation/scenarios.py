@@ -429,6 +429,7 @@ _STOPS_REPOSITORY = {
     for then in ("kill", "stop", "lose")
     for call in (
         *("CREATE Job restic-", "DELETE Job restic-", "CREATE Job 0-rehearsal", "CREATE ConfigMap", "DELETE Job 0-"),
+        *("CREATE Job mysql-backup", "DELETE Job mysql-backup"),
         *("PATCH Lease mysql-group", "APPLY", "PATCH Secret", "CREATE Lease backup-target"),
     )
 }
@@ -438,7 +439,8 @@ _REPOSITORY = {
     for call in ("", "CREATE Job", "DELETE Job", "PATCH", "PATCH Lease mysql-group", "APPLY")
 }
 _REPOSITORY = {
-    **{"verb:backup-delete": 4, "verb:backup-prune": 4, "verb:rehearse": 3, "verb:doctor-fix": 2},
+    **{"verb:backup-delete": 5, "verb:backup-prune": 4, "verb:rehearse": 3, "verb:doctor-fix": 2},
+    **{"verb:backup-create": 3, "verb:backup-verify": 3},
     **{"verb:restore-in-place": 2, "verb:revert": 1, "verb:restore-member": 2, "verb:switchover": 1, "verb:recover": 1},
 }
 _STRIKES_MEMBERS = {"kill-mysqld": 2, "kill-agent": 2, "lose-node": 2, "power-cut": 1, "drain": 1, "api-away": 1}

@@ -2,7 +2,7 @@
 removed shows all at once, when its pod ends. Whoever removes waits for those who read, two minutes at most, as for
 restic's lock.
 
-Not modelled: binary logs, and Jobs that make a backup or verify one: the world makes the backups by itself.
+Not modelled: binary logs, and what a schedule's Job removes. The world makes backups by itself, and Jobs make more.
 """
 
 from __future__ import annotations
@@ -32,21 +32,27 @@ class Store(jobs.Jobs):
     def __init__(self, world: World) -> None:
         super().__init__(world)
         self._keys: dict[str, str] = {}  # by the backup's id: what sealed it
+        self._checks: list[backup.Verification] = []
         self._printed: dict[tuple[str, str], str] = {}
         self._waits_since: dict[str, float] = {}
         for at in _MORE_TIMES:
             world.scheduler.at(at, self._back_up)
 
     def _back_up(self) -> None:
-        """With an id, a history and a seal as real ones have them."""
+        self._make("")
+
+    def _make(self, backup_id: str) -> backup.Backup | None:
+        """With an id, a history and a seal as real ones have them; None if no member is ONLINE."""
         before = {*self.backups}
         super()._back_up()
         for made in {*self.backups} - before:
             one, copy = self.backups.pop(made)
             at = EPOCH + timedelta(seconds=self._world.now())
-            real = replace(one, id=backup.new_id(one.cluster, at), at=instant.text(at))
+            real = replace(one, id=backup_id or backup.new_id(one.cluster, at), at=instant.text(at))
             self.backups[real.id] = real, copy
             self._keys[real.id] = self._key()
+            return real
+        return None
 
     def _key(self) -> str:
         found = self._world.find("Secret", secret_map.secret(self._world.name, secret_map.INTERNAL))
@@ -62,6 +68,8 @@ class Store(jobs.Jobs):
             words = [*run["command"]]
             return self._forget(pod, words) if "forget" in words else self._list(pod)
         chosen = self._chosen(pod)
+        if "copy" in by_name:
+            return self._store(pod, chosen)
         if chosen not in self.backups:
             return self._fail(pod, f"choose: no backup {chosen}")
         if "place" in by_name and not super()._fill(pod):
@@ -69,6 +77,16 @@ class Store(jobs.Jobs):
         made = self.backups[chosen][0]
         check = backup.Verification(chosen, made.at, ok=True, seconds=9.0, tables=made.tables, rows=made.rows)
         self._printed[pod["metadata"]["uid"], "check"] = json.dumps(asdict(check))
+        if "verdict" in by_name:
+            self._checks.append(check)
+        return self._ended_well(pod)
+
+    def _store(self, pod: Json, backup_id: str) -> bool:
+        if (made := self._make(backup_id)) is None:
+            return self._fail(pod, "copy: no member is ONLINE")
+        stored = {"snapshot_id": f"s{made.id}", "data_added_packed": 1 << 20, "total_duration": 4.0}
+        said = {"copy": json.dumps(asdict(made)), "store": json.dumps(stored), "seal": "seal: sealed"}
+        self._printed |= {(pod["metadata"]["uid"], step): text for step, text in said.items()}
         return self._ended_well(pod)
 
     def _chosen(self, pod: Json) -> str:
@@ -105,10 +123,10 @@ class Store(jobs.Jobs):
             self._world.scheduler.report("last backup deleted", text)
 
     def _is_read(self) -> bool:
-        """Whether the pod of another Job holds restic's lock while it fetches."""
+        """Whether the pod of another Job holds restic's lock while it fetches or stores."""
         for pod in self._world.api.peek_all("Pod"):
-            fetches = any(spec["name"] == "fetch" for spec in pods.specs(pod))
-            if fetches and pod["status"].get("phase") == "Running" and not objects.is_ended(pod):
+            holds = any(spec["name"] in ("fetch", "store") for spec in pods.specs(pod))
+            if holds and pod["status"].get("phase") == "Running" and not objects.is_ended(pod):
                 return True
         return False
 
@@ -138,8 +156,10 @@ class Store(jobs.Jobs):
         """`restic snapshots --json`: each backup, and what binds its files to it."""
         found: list[Json] = []
         for made, _ in self.backups.values():
-            key, number = self._keys[made.id], f"s{made.id}"
-            tree = backup.digest(made.id.encode())
-            one: Json = {"id": number, "tags": backup.tags(made, key), "tree": tree, "summary": {}}
+            key, tree = self._keys[made.id], backup.digest(made.id.encode())
+            one: Json = {"id": f"s{made.id}", "tags": backup.tags(made, key), "tree": tree, "summary": {}}
             found += [one, {"id": f"b{made.id}", "tags": backup.tags(backup.binding(one), key)}]
+        for number, check in enumerate(self._checks):
+            if check.of in self.backups:
+                found.append({"id": f"v{number}", "tags": backup.tags(check, self._keys[check.of])})
         return found
