@@ -54,12 +54,6 @@ class Answer(Enum):
 SETTLED = (Answer.OK, Answer.FAIL)  # asking again would change nothing
 
 
-def together(answers: Sequence[Answer]) -> Answer:
-    """What several requests for one member come to: asking again is worth it if any of them was not settled."""
-    open_ones = [one for one in answers if one not in SETTLED]
-    return open_ones[0] if open_ones else Answer.OK if Answer.OK in answers else Answer.FAIL
-
-
 def version_request() -> bytes:
     return _HEADER.pack(_VERSION, 0, _VERSION_REQUEST, _NEGOTIATING, 0)
 
@@ -69,11 +63,15 @@ def is_agreed(header: bytes) -> bool:
     return len(header) == HEADER_BYTES and header == _HEADER.pack(_VERSION, 0, _VERSION_REPLY, _NEGOTIATING, 0)
 
 
-def removal(group_name: str, address: str) -> bytes:
-    """The request to remove whoever has that address ("host:port", as in group_replication_local_address)."""
+def removal(group_name: str, addresses: Sequence[str]) -> bytes:
+    """The request to remove whoever has these addresses ("host:port", as in group_replication_local_address): all in
+    one change of the group's configuration."""
+    return _request(group_name, _REMOVE, struct.pack(">I", len(addresses)) + b"".join(map(_node, addresses)))
+
+
+def _node(address: str) -> bytes:
     # Its uuid stays empty, which 9.7 takes for any: no table shows it. A node's versions go from 1 to ours.
-    node = _opaque(address.encode()) + _opaque(b"") + struct.pack(">III", 1, _VERSION, _PROPOSES_AND_LEARNS)
-    return _request(group_name, _REMOVE, struct.pack(">I", 1) + node)
+    return _opaque(address.encode()) + _opaque(b"") + struct.pack(">III", 1, _VERSION, _PROPOSES_AND_LEARNS)
 
 
 def listing(group_name: str) -> bytes:

@@ -158,10 +158,13 @@ def _join_until_removed(member: Member, through: Sequence[Member]) -> None:
 
 
 @pytest.mark.long
-def test_a_member_that_the_group_counts_twice_is_removed_altogether(group: Group) -> None:
+def test_a_member_that_the_group_counts_twice_is_removed_at_once(group: Group) -> None:
     """A previous incarnation beside the present one, as after a join that a frozen member proposed late: the join and
-    all writes wait for the dead one."""
+    all writes wait for the dead one. Removed one after the other, both were out, and the others' view never changed:
+    writes stopped for good, with no way back but to restart the members."""
     *others, twice = group.members
+    primary = next(one for one in others if one.observe().role() == names.ROLE_PRIMARY)
+    primary.query("CREATE DATABASE twice")
     twice.kill()
     twice.start()
     twice.query(f"SET GLOBAL group_replication_local_address = '{twice.group_address.replace('mysql-', 'mySql-')}'")
@@ -173,4 +176,5 @@ def test_a_member_that_the_group_counts_twice_is_removed_altogether(group: Group
         twice.kill()
         joining.result()
     others[0].await_members(*others)
+    primary.query("DROP DATABASE twice")
     _return(twice, group)

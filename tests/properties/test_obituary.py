@@ -12,13 +12,13 @@ from mysqlops.planning import obituary
 from tests.unit.agent.test_obituary import _AGREED, _member, _Peer, _plan, _reply, _seen
 
 
-@given(st.text(max_size=300), st.text(max_size=300))
-def test_a_request_is_whole_and_aligned_whatever_the_names_are(group: str, address: str) -> None:
-    made = xcom.removal(group, address)
+@given(st.text(max_size=300), st.lists(st.text(max_size=300), max_size=4))
+def test_a_request_is_whole_and_aligned_whatever_the_names_are(group: str, addresses: list[str]) -> None:
+    made = xcom.removal(group, addresses)
     assert int.from_bytes(made[4:8], "big") == len(made) - xcom.HEADER_BYTES
     assert len(made) % 4 == 0
     assert made[:4] == xcom.version_request()[:4]
-    assert address.encode() in made
+    assert all(address.encode() in made for address in addresses)
     assert 0 <= xcom.group_hash(group) < 2**32
 
 

@@ -45,7 +45,7 @@ def _reply(code: int = 0, op: int = 22) -> bytes:
 
 # --- bytes
 def test_the_request_is_byte_for_byte_the_one_that_real_groups_obeyed() -> None:
-    assert xcom.removal(_NAME, "o-1.o.obit-1.svc:3306") == _REMOVAL
+    assert xcom.removal(_NAME, ["o-1.o.obit-1.svc:3306"]) == _REMOVAL
     assert xcom.version_request() == bytes.fromhex("0000000a 00000000 01 0139 00")
 
 
@@ -108,7 +108,7 @@ class _Peer:
     def ask(self) -> xcom.Answer:
         channel = group_channel.Channel(cast("socket.socket", self), self.clock, 1.0)
         channel.agree()
-        return channel.remove(_NAME, "o-1.o.obit-1.svc:3306")
+        return channel.remove(_NAME, ["o-1.o.obit-1.svc:3306"])
 
 
 _AGREED = bytes.fromhex("0000000a 00000000 02 0139 00")

@@ -16,33 +16,46 @@ _PLAIN, _OTHER = "mysql-2.mysql.db.svc:3306", "mySql-2.mysql.db.svc:3306"
 
 
 class _Channel:
-    def __init__(self, counted: list[str], answers: list[Answer]) -> None:
-        self.counted, self.answers, self.removed = counted, answers, list[str]()
+    """A member whose group counts these one after the other, besides two other members."""
+
+    def __init__(self, counted: list[list[str]], answers: list[Answer]) -> None:
+        self.counted, self.answers, self.removed = counted, answers, list[list[str]]()
 
     def addresses(self, group_name: str) -> tuple[str, ...]:
-        return tuple(self.counted)
+        found = self.counted.pop(0) if len(self.counted) > 1 else self.counted[0]
+        return ("mysql-0.mysql.db.svc:3306", *found, "mysql-20.mysql.db.svc:3306")
 
-    def remove(self, group_name: str, address: str) -> Answer:
-        self.removed.append(address)
+    def remove(self, group_name: str, addresses: list[str]) -> Answer:
+        self.removed.append(addresses)
         return self.answers.pop(0)
 
 
+_BOTH = [_PLAIN, _OTHER]
+
+
 @pytest.mark.parametrize(
-    ("counted", "answers", "found"),
+    ("counted", "answers", "removed", "found"),
     [
-        pytest.param([_PLAIN], [Answer.OK], Answer.OK, id="one"),
-        pytest.param([_OTHER, _PLAIN], [Answer.OK, Answer.OK], Answer.OK, id="an earlier incarnation beside it"),
-        pytest.param([_PLAIN, _OTHER], [Answer.FAIL, Answer.OK], Answer.OK, id="one of them went meanwhile"),
-        pytest.param([_PLAIN, _OTHER], [Answer.OK, Answer.RETRY], Answer.RETRY, id="one is to be asked for again"),
-        pytest.param([_PLAIN, _OTHER], [Answer.FAIL, Answer.FAIL], Answer.FAIL, id="both went"),
-        pytest.param([], [], Answer.FAIL, id="it is out"),
+        pytest.param([[_PLAIN]], [Answer.OK], [[_PLAIN]], Answer.OK, id="one"),
+        pytest.param([_BOTH], [Answer.OK], [_BOTH], Answer.OK, id="an earlier incarnation beside it"),
+        pytest.param(
+            [_BOTH, [_OTHER]], [Answer.FAIL, Answer.OK], [_BOTH, [_OTHER]], Answer.OK, id="one went meanwhile"
+        ),
+        pytest.param([_BOTH], [Answer.RETRY], [_BOTH], Answer.RETRY, id="to be asked again"),
+        pytest.param([_BOTH, []], [Answer.FAIL], [_BOTH], Answer.FAIL, id="both went"),
+        pytest.param([_BOTH], [Answer.FAIL], [_BOTH], Answer.FAIL, id="it does not remove them"),
+        pytest.param([[]], [], [], Answer.FAIL, id="it is out"),
     ],
 )
-def test_all_spellings_of_a_member_are_removed(
-    monkeypatch: pytest.MonkeyPatch, counted: list[str], answers: list[Answer], found: Answer
+def test_all_spellings_of_a_member_are_removed_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+    counted: list[list[str]],
+    answers: list[Answer],
+    removed: list[list[str]],
+    found: Answer,
 ) -> None:
-    """Writes wait for each address that the group counts. Only the first one was removed."""
-    channel = _Channel(["mysql-0.mysql.db.svc:3306", *counted, "mysql-20.mysql.db.svc:3306"], answers)
+    """Writes wait for each address that the group counts. Only the first one was removed; then one after the other."""
+    channel = _Channel(list(counted), answers)
 
     @contextlib.contextmanager
     def opened(*_: object) -> Iterator[_Channel]:
@@ -50,4 +63,4 @@ def test_all_spellings_of_a_member_are_removed(
 
     monkeypatch.setattr(group_channel, "_open", opened)
     assert group_channel.ask_to_remove(_PEER, "g", _PLAIN, clock=SystemClock(), seconds=1.0) is found
-    assert channel.removed == counted
+    assert channel.removed == removed
