@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -30,11 +31,35 @@ def failure(call: str, status: int, body: bytes) -> errors.KubeError:
 
 
 def answer(call: str, body: bytes | str) -> dict[str, Any]:
-    """The object in a response below 300; raises KubeError if there is none."""
+    """The object in a response below 300; raises KubeError if there is none. One whose managedFields are nested deeper
+    than Python reads comes without any: the API server (1.36) stores thousands of levels, and whoever may patch one
+    object of a list would keep every command and agent from reading the list."""
     found = typed.json_of(body)
+    if found is None:
+        found = typed.json_of(_without_managers(body if isinstance(body, bytes) else body.encode()))
     if not isinstance(found, dict):
         raise errors.KubeError(f"{call}: the response is not a JSON object")
     return found
+
+
+_MANAGERS = b'"managedFields"'
+_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"\s*(:\s*)?|[\[{]|[\]}]', re.DOTALL)
+
+
+def _without_managers(body: bytes) -> bytes:
+    """JSON with an empty list for each list of managers."""
+    kept, depth, begun, since = list[bytes](), 0, -1, 0  # begun: the depth at which a list of managers began
+    for token in _TOKEN.finditer(body):
+        if token[0][:1] in b"[{":
+            depth += 1
+        elif token[0][:1] in b"]}":
+            depth -= 1
+            if depth == begun:
+                begun, since = -1, token.end()
+        elif begun < 0 and token[1] and token[0].startswith(_MANAGERS) and body[token.end() : token.end() + 1] == b"[":
+            kept.append(body[since : token.end()] + b"[]")
+            begun = depth
+    return b"".join([*kept, body[since:]] if begun < 0 else kept)
 
 
 def items(call: str, found: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -3,6 +3,7 @@ it ended every verb that read it."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,27 @@ def test_bytes_that_are_no_text_are_nothing() -> None:
 def test_an_empty_list_of_the_api_server_is_one_however_it_is_written() -> None:
     assert kube_status.items("GET /x", {"items": []}) == []
     assert kube_status.items("GET /x", {"kind": "PartialObjectMetadataList", "items": None}) == []
+
+
+def test_a_list_with_managers_of_any_depth_is_read_without_them() -> None:
+    """The API server of the lab (1.36) stores 9000 levels: whoever may patch one object kept every command, and agents,
+    from reading each list that has it."""
+    deep = '{"f:a":' * 5000 + '{"f:]}":{}}' + "}" * 5000
+    managers = f'"managedFields":[{{"manager":"x","fieldsV1":{deep}}}]'
+    odd = {"note": 'say "managedFields":[{', "managedFields": "text", "other": {"managedFields": []}}
+    plain = json.dumps({"metadata": {"name": "b"}, "data": odd}, separators=(",", ":"))
+    body = f'{{"kind":"List","items":[{{"metadata":{{"name":"a",{managers},"uid":"1"}},"data":{{"k":"v"}}}},{plain}]}}'
+    for text in (body, body.encode()):
+        first, second = kube_status.items("GET /x", kube_status.answer("GET /x", text))
+        assert first == {"metadata": {"name": "a", "managedFields": [], "uid": "1"}, "data": {"k": "v"}}
+        assert second == {"metadata": {"name": "b"}, "data": odd}
+    watched = kube_status.event(
+        "WATCH", f'{{"type":"ADDED","object":{{"metadata":{{"name":"a",{managers}}}}}}}'.encode()
+    )
+    assert watched["object"]["metadata"] == {"name": "a", "managedFields": []}
+    for body in ("{" * 5000, '{"managedFields":[' + "[" * 5000, '"' * 5001, "x" * 100):
+        with pytest.raises(errors.KubeError, match="not a JSON object"):
+            kube_status.answer("GET /x", body)
 
 
 @pytest.mark.parametrize("found", [{}, {"items": None}, {"items": {}}, {"items": [None]}, {"items": ""}])
