@@ -37,7 +37,7 @@ class ClusterApi:
         self.label_times = histogram.Histogram()
         self._renewed: tuple[str | None, float] = (None, 0.0)
         self._beats = beats.Beats(clock)
-        self._counted: int | None = None  # joins in the note that was last read; None while a copy may count more
+        self._counted: int | None = None  # joins last read or written; None while a copy may count more
         self._lines: dict[str, str | None] = {}  # what belongs to a copy that counts more (core/timeline.py)
 
     def look(self, *, cached: bool = True) -> view.Surroundings:
@@ -185,7 +185,9 @@ class ClusterApi:
         return lease if decided_on.version == lease["metadata"].get("resourceVersion") else None
 
     def _write(self, lease: Json, note: group.Note, decided_on: view.GroupRecord) -> bool:
-        """Each note also records that a group was once formed: without that, the cluster would look new."""
+        """Each note counts more than the one before, and records that a group was once formed: without that, the
+        cluster would look new."""
+        note = note.counting(decided_on.note.count() + 1)
         annotations = lease["metadata"].setdefault("annotations", {})
         formed = decided_on.bootstrapped_by or f"{self._me.pod} {instant.text(self._clock.now())}"
         annotations.setdefault(names.ANNOTATION_BOOTSTRAPPED, formed)
@@ -197,6 +199,8 @@ class ClusterApi:
             self._api.update("coordination.k8s.io/v1", "leases", names.group_lease(self._me.cluster), lease)
         except errors.Conflict:
             return False
+        if self._counted is not None:
+            self._counted = note.count()
         return True
 
     def keep_copy(self, seen: view.GroupRecord) -> bool:
@@ -229,6 +233,7 @@ class ClusterApi:
         noted = annotations
         if names.ANNOTATION_GROUP not in annotations:  # a new cluster's, or recreated after it was deleted
             noted = self._vault.notes()
+        note = self._newest(group.note_of(noted))
         return view.GroupRecord(
             bootstrapped_by=(annotations | noted).get(names.ANNOTATION_BOOTSTRAPPED) or None,
             holder=spec.get("holderIdentity"),
@@ -237,8 +242,8 @@ class ClusterApi:
             rebuilding=ordered.rebuilding(annotations, self._clock.now()),
             leaving=ordered.leaving(annotations),
             acquired=acquired,
-            note=self._newest(group.note_of(noted)),
-            order=group.order_of(annotations, acquired),
+            note=note,
+            order=None if self._counted is None else group.order_of(annotations, acquired),
             version=lease["metadata"].get("resourceVersion", ""),
             is_rotating=ordered.is_rotating(annotations),
             obituary=annotations.get(names.ANNOTATION_OBITUARY, ""),

@@ -72,7 +72,7 @@ def make_ready() -> None:
     credentials.write(settings.CREDENTIALS, credentials.of_agent(values, has_exporter=has_exporter))
     exporter.Exporter(own).write()
     credentials.write_statements(settings.STATEMENTS, values)
-    if timeline.is_going_back(notes):
+    if timeline.is_going_back(notes, me.pod):
         credentials.ask_for_reset(settings.STATEMENTS)
     certificates.Certificates(client, me).ensure(_CLOCK, is_new=not why_not_new)
     with contextlib.suppress(errors.Conflict):  # another member does the same

@@ -37,7 +37,7 @@ class Note:
     acquired: str = ""  # when the Lease was taken for that incarnation: once it is taken again, this one is over
     members: Mapping[str, str] = field(default_factory=dict)
     joining: Mapping[str, str] = field(default_factory=dict)
-    joins: str = "0"  # grows with each member that joins or forms: a decision on an older note must be made again
+    joins: str = "0"  # grows with each write; by an older agent only with each member that joins or forms
     outcasts: Mapping[str, str] = field(default_factory=dict)
     began_with: str | None = None  # a GTID set; None: unknown, as of an older agent. An empty one is known
     elsewhere: Mapping[str, str] = field(default_factory=dict)
@@ -56,8 +56,8 @@ class Note:
         }
 
     def count(self) -> int:
-        """How often members have joined or formed the cluster's groups. It only grows: of two notes, the one
-        with the smaller number is older."""
+        """How often it was written. It only grows: of two notes, the one with the smaller number is older. One that no
+        longer expects a member, or bars one, must not be taken back any more than that of a join."""
         return _number(self.joins)
 
     def is_later(self, other: Note) -> bool:
@@ -76,10 +76,10 @@ class Note:
 
     def restored(self, before: Note) -> Note:
         """This note as that of a history that a restore in place begins or brings back."""
-        return replace(self, restores=str(_number(before.restores) + 1)).counting(before.count() + 1)
+        return replace(self, restores=_text(_number(before.restores) + 1)).counting(before.count() + 1)
 
     def counting(self, at_least: int) -> Note:
-        return replace(self, joins=str(at_least)) if self.count() < at_least else self
+        return replace(self, joins=_text(at_least)) if self.count() < at_least else self
 
     def casts_out(self, pod: str, server_uuid: str, *, holds_data: bool = True) -> bool:
         """True if the group continued without this data directory: only a rebuild brings the pod back."""
@@ -138,6 +138,11 @@ _DIGITS = 18  # of a number that anybody may have written
 
 def _number(text: str) -> int:
     return int(text) if text.isdecimal() and len(text) <= _DIGITS else 0
+
+
+def _text(number: int) -> str:
+    """The largest one stays: one more digit would read as none."""
+    return str(min(number, 10**_DIGITS - 1))
 
 
 def incarnation(view_id: str) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from mysqlops.core import gtid, names, typed
+from mysqlops.core import group, gtid, names, typed
 
 
 @dataclass(frozen=True)
@@ -84,10 +84,13 @@ def copied(annotations: Mapping[str, str]) -> dict[str, str | None]:
     return {key: annotations.get(key) for key in RECORDS} if any(key in annotations for key in RECORDS) else {}
 
 
-def is_going_back(annotations: Mapping[str, str]) -> bool:
-    """Whether the members are started with previous claims, whose passwords may be out of date."""
-    swap = swap_of(annotations)
-    return swap is not None and not swap.backup
+def is_going_back(annotations: Mapping[str, str], pod: str) -> bool:
+    """Whether this member is started with a previous claim, whose passwords may be out of date. Not once it has been in
+    the group of that data: what is set on one member alone would differ from the others then."""
+    swap, note = swap_of(annotations), group.note_of(annotations)
+    if swap is None or swap.backup:
+        return False
+    return not note.incarnation or note.name == swap.old.group or pod not in note.members
 
 
 def history_of(annotations: Mapping[str, str]) -> History | None:

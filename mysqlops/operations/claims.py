@@ -15,7 +15,7 @@ from mysqlops.core.typed import Json
 from mysqlops.core.view import IN_GROUP, RECOVERING
 from mysqlops.errors import MysqlopsError, Refused, StepFailed
 from mysqlops.objects import claims as naming
-from mysqlops.operations import fresh, gtids, leases, lock, observe, orders, own, waiting
+from mysqlops.operations import fresh, gtids, lock, observe, orders, own, timeline_notes, waiting
 from mysqlops.operations.session import Session
 from mysqlops.planning import gate, status
 from mysqlops.planning import member as planning
@@ -56,7 +56,7 @@ def after_leaving(session: Session, name: str, claim: Json, let_pass: LetPass) -
     try:
         passed = let_pass()
         noted = noted_group(session, name)
-        if not noted.members:  # older agents formed the group, and nobody notes its views
+        if not (noted.members or noted.garbled):  # older agents formed the group, and nobody notes its views
             return passed
         now = observe.judged(session, name)
         uuid = next((known.server_uuid for known in now.members if known.name == member), None)
@@ -109,8 +109,8 @@ def is_counted(session: Session, name: str, member: str) -> bool:
 
 
 def noted_group(session: Session, name: str) -> group.Note:
-    lease = leases.find(session.client, name)
-    return group.note_of(status.annotations_of(lease))
+    """The group's note. Where the Lease is from the past, it is what its members will correct it to."""
+    return group.note_of(timeline_notes.newest(session.client, name))
 
 
 def ask(session: Session, name: str, claim: Json, request: Request, *, voters: int = 0) -> gate.Passed:

@@ -200,18 +200,26 @@ def _name_group(session: Session, name: str, swap: Swap) -> Swap:
     acknowledged writes; of a Lease from the past, its copy does. One compare-and-swap writes both, then the copy
     follows. A Conflict leaves the step open."""
     lease = leases.get(session.client, name)
-    note = group.note_of(timeline_notes.newest(session.client, name))
+    noted = timeline_notes.newest(session.client, name)
+    note = group.note_of(noted)
     left = swap.old if note.garbled else _as_noted(swap.old, note)
-    now, changed, parent = swap.new, replace(swap, old=left), note.name or left.group
+    now = replace(swap.new, group=str(uuid.uuid4())) if _is_used(note, swap) else swap.new
+    changed, parent = replace(swap, old=left, new=now), note.name or left.group
     wanted = group.Note(now.group, parent, members=now.members, outcasts=now.outcasts)
     wanted = replace(wanted, shared=now.shared, elsewhere=now.elsewhere).restored(note)
-    change = {names.ANNOTATION_GROUP: group.dump(wanted), names.ANNOTATION_RESTORING: timeline.dump(changed)}
+    named = {names.ANNOTATION_GROUP: group.dump(wanted), names.ANNOTATION_RESTORING: timeline.dump(changed)}
+    change = timeline_notes.records(noted) | named
     metadata = {"resourceVersion": lease["metadata"]["resourceVersion"], "annotations": change}
     with suppress(Conflict):
         session.client.patch("Lease", names.group_lease(name), {"metadata": metadata})
-        timeline_notes.keep_copy(session.client, name)
+        timeline_notes.keep_copy(session.client, name, timeline_notes.after(noted, change))
         return changed
     return swap
+
+
+def _is_used(note: group.Note, swap: Swap) -> bool:
+    """Whether members have begun to form a group under the new timeline's name."""
+    return note.name == swap.new.group and bool(note.incarnation or note.joining)
 
 
 def _as_noted(line: Timeline, note: group.Note) -> Timeline:
@@ -255,8 +263,9 @@ def _see(session: Session, name: str, swap: Swap) -> planning.Seen:
     filled = not swap.backup or restore.is_filled(session, first)
     astray = [pod["metadata"]["name"] for pod in claims.astray(seen.pods.values(), name, swap.new.claims)]
     going = [pod for pod, found in seen.pods.items() if planning.is_going(found, seen.stateful_set)]
-    group_name = timeline_notes.group_name(session.client, name)
-    return planning.Seen(seen.stateful_set, list(seen.pods), group_name, filled, astray, going)
+    note = group.note_of(timeline_notes.newest(session.client, name))
+    group_name = note.name or observe.group_name(session.client, name)
+    return planning.Seen(seen.stateful_set, list(seen.pods), group_name, filled, astray, going, _is_used(note, swap))
 
 
 def _fill(session: Session, name: str, claim: str, source: Source | None) -> restore.Filled:

@@ -8,15 +8,16 @@ from collections.abc import Sequence
 from mysqlops.core import names
 from mysqlops.errors import Reason
 from mysqlops.objects import claims
-from mysqlops.operations import leases, observe, timeline_notes
+from mysqlops.operations import leases, marked, observe, timeline_notes
 from mysqlops.operations.session import Session
 from mysqlops.planning import restore as swapping
 
 
-def taken(session: Session, name: str, aim: swapping.Aim | None, *, is_marked: bool = False) -> list[Reason]:
+def taken(session: Session, name: str, aim: swapping.Aim | None, *, mark: str = "") -> list[Reason]:
     """Refuses a StatefulSet and existing claims of that name, unless a killed run of this restore made the only one,
-    filled or not, and no member has used it. `is_marked`: all that exists is known to be of that run."""
-    if not is_marked and session.client.find("StatefulSet", name) is not None:
+    filled or not, and no member has used it; or the StatefulSet, which then has its mark."""
+    running = session.client.find("StatefulSet", name)
+    if running is not None and not marked.has(running, mark):
         text = f"--as {name}: a cluster of that name already runs in this namespace"
         hint = f"choose another name; if a restore was killed, mysqlops status {name} shows how far it came"
         return [Reason("name-taken", text, hint)]

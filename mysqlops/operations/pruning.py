@@ -16,7 +16,7 @@ from mysqlops.errors import Reason, Refused
 from mysqlops.objects import backup as jobs_of_backups
 from mysqlops.objects import schedule
 from mysqlops.operations import backup as backups
-from mysqlops.operations import fresh, leases, lock, observe, readers, restic, signing, targets
+from mysqlops.operations import fresh, leases, lock, readers, restic, signing, targets, timeline_notes
 from mysqlops.operations.session import Session
 from mysqlops.planning import status
 
@@ -183,13 +183,13 @@ def histories(session: Session, chosen: backup.Backup) -> set[str]:
     here = session.client.namespace
     if lease is None or (lease["metadata"]["uid"], here) != (chosen.origin, chosen.namespace):
         return set()
-    annotations = status.annotations_of(lease)
+    annotations = timeline_notes.newest(session.client, chosen.cluster)
     if group.note_of(annotations).garbled:
         return set()
     swap, history = timeline.swap_of(annotations), timeline.history_of(annotations)
     ways = [swap.old, swap.new] if swap else []
     ways += [way for way in (history.now, history.before) if way] if history else []
-    return {observe.group_name(session.client, chosen.cluster), *(way.group for way in ways)}
+    return {timeline_notes.group_name(session.client, chosen.cluster), *(way.group for way in ways)}
 
 
 def remove(session: Session, target: Target, gone: list[backup.Backup], *owners: Owner, decided_at: str) -> None:

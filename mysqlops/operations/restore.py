@@ -156,7 +156,7 @@ def execute(
             marked.deletion(session.client, spec.name, mark)
             for item in (first, *wanted):
                 marked.put(item, mark)
-        _make_claim(session, spec.name, first, is_marked=bool(mark))
+        _make_claim(session, spec.name, first, mark)
         # The objects that the Job's pod mounts; the StatefulSet is created once the volume is ready.
         for item in wanted:
             if item["kind"] != "StatefulSet":
@@ -170,10 +170,10 @@ def execute(
     return filled
 
 
-def _make_claim(session: Session, name: str, made: Json, *, is_marked: bool = False) -> None:
+def _make_claim(session: Session, name: str, made: Json, mark: str) -> None:
     """As the StatefulSet would make it. A cluster or a claim made since `check` is in the way, unless it is of the same
     restore; raises Refused."""
-    if reasons := new_name.taken(session, name, swapping.aim_of(made), is_marked=is_marked):
+    if reasons := new_name.taken(session, name, swapping.aim_of(made), mark=mark):
         raise Refused(reasons)
     if session.client.find("PersistentVolumeClaim", made["metadata"]["name"]) is None:
         session.client.create("PersistentVolumeClaim", made)

@@ -41,17 +41,16 @@ def end(session: Session, name: str) -> None:
 
 def noted(session: Session, name: str) -> tuple[str, ...]:
     """The variables whose live values may differ from my.cnf; empty if none do."""
-    lease = leases.find(session.client, name)
-    return ordered.setting(status.annotations_of(lease))
+    return ordered.setting(status.annotations_of(leases.find(session.client, name)))
 
 
 def set_back(session: Session, name: str) -> list[str]:
     """Set the noted variables to their values in my.cnf; returns failed members with reasons. Then the note stays.
     Raises OperationLocked: whoever lost the lock sets nothing more."""
-    keys = noted(session, name)
+    annotations = status.annotations_of(leases.find(session.client, name))
+    keys, note = ordered.setting(annotations), orders.value_of(annotations, "setting")
     if not keys:
         return []
-    note = orders.read_one(session.client, name, "setting")
     run = _note(session, name, note if isinstance(note, dict) else {"names": [*keys]})
     text = observe.must_run(session.client, name).settings.get(render.MY_CNF, "")
     values, left = settings.as_configured(keys, text), []

@@ -153,11 +153,12 @@ OTHER_RUN = "; it was in a group that does not count, and the others have other 
 
 def going(now: Status, claim: Json, noted: gtid.GtidSet | None, note: group.Note) -> Going:
     """What is on the claim: what its member's server says now; else what was noted of it, and what its agent said last,
-    for the member may have served after the note. Without either, nobody knows."""
+    for the member may have served after the note. Without either, nobody knows; nor while what the Lease records cannot
+    be read, which its primary corrects."""
     metadata = claim["metadata"]
     name = names.pod_of_claim(metadata["name"])
     member = next((voter for voter in now.members if voter.name == name), None)
-    held = held_by(now, name)
+    held, noted = (None, None) if note.garbled else (held_by(now, name), noted)
     if held is None and noted is not None:
         held = noted.union(gtid.GtidSet.parse((member.held_at_least if member else None) or ""))
     shared = note.shared_with(name, member.server_uuid if member else None)

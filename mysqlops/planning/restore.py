@@ -22,8 +22,9 @@ from mysqlops.planning.actions import Done, Wait
 
 @dataclass(frozen=True)
 class Seen:
-    """The cluster as the plan needs it; `group` is the name that members would start with. `astray` are the pods on
-    claims of another timeline than the new one, `going` those that end without being asked."""
+    """The cluster as the plan needs it; `group` is the name that members would start with, `is_used` whether some have
+    done so. `astray` are the pods on claims of another timeline than the new one, `going` those that end without being
+    asked."""
 
     stateful_set: Json
     pods: Sequence[str]
@@ -31,6 +32,7 @@ class Seen:
     is_filled: bool  # the first member's new claim holds the backup, which compared equal
     astray: Sequence[str] = ()
     going: Sequence[str] = ()
+    is_used: bool = False
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,8 @@ Action = Fill | Scale | NameGroup | Remake | Astray | Wait | Done
 
 
 def plan(seen: Seen, swap: Swap) -> Action:
-    """The next step. A group with the new claims and neither name continues under one that `recover` gave it."""
+    """The next step. A group with the new claims and neither name continues under one that `recover` gave it. A name
+    under which the previous claims were started, by a tool that applies manifests, is theirs."""
     running = int(seen.stateful_set["spec"]["replicas"])
     has_claims = claims.template_of(seen.stateful_set) == swap.new.claims
     if not seen.is_filled:
@@ -83,7 +86,7 @@ def plan(seen: Seen, swap: Swap) -> Action:
         return Scale(0)
     if seen.pods:
         return Wait(f"{', '.join(sorted(seen.pods))} to stop")
-    if seen.group != swap.new.group:
+    if seen.group != swap.new.group or seen.is_used:
         return NameGroup(swap.new)
     return Remake(swap)
 

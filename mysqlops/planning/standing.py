@@ -143,8 +143,8 @@ def noted(
 
     Only the primary with a majority may write it: no other member knows the whole view. A joining member stays in the
     record until it is seen in the group, because it may be in by now; but not one whose data is about to be deleted: it
-    may not join (planning/departure.py). One that has left stays in the record until this member has executed all that
-    was acknowledged while it was in the group: the only disk that holds it may be there (docs/adr/0026). A Lease that
+    may not join (planning/departure.py). Whoever has left, or may have, stays in the record until this member has
+    executed all that was acknowledged meanwhile: the only disk that holds it may be there (docs/adr/0026). A Lease that
     was read before this group was seen proves nothing: it may describe another group, which counts. One from the past
     is replaced by what is known, but for whoever notes that it joins. An open order of a user ends here: a group runs.
     """
@@ -157,7 +157,7 @@ def noted(
     if _is_past(own, record, known):
         before = known.corrected(before)
     inside = {member.pod: member.server_uuid for member in server.members}
-    members = inside if _has_executed_all(server) else {**before.members, **inside}
+    has_all = _has_executed_all(server)
     wanted = replace(
         before.with_outcasts(
             {name: uuid for name, uuid in before.outcasts.items() if name not in inside},
@@ -167,11 +167,11 @@ def noted(
         incarnation=own,
         acquired=record.acquired,
         name=server.group_name or before.name,
-        members=members,
+        members=inside if has_all else {**before.members, **inside},
         joining={
             name: uuid
             for name, uuid in before.joining.items()
-            if inside.get(name) != uuid and not departure.is_ordered(name, uuid, record)
+            if inside.get(name) != uuid and not (has_all and departure.is_ordered(name, uuid, record))
         },
     )
     return None if wanted == record.note and record.bootstrapped_by and record.order is None else wanted
@@ -189,11 +189,12 @@ def without_joining(pods: Collection[str], server: view.ServerView, record: view
     """The note without members that recorded that they join and whose pods are long gone; None if it has no such entry.
 
     Such a pod was scaled away and could never be accounted for in an outage. Only the recorded group's primary may
-    write it.
+    write it, once it has executed all: that member may have been in the group, and led, before anybody noted it.
     """
     inside = {member.pod for member in server.members}
     gone = {pod for pod in pods if pod in record.note.joining and pod not in inside}
-    if not gone or server.role() != names.ROLE_PRIMARY or not is_noted(server, record):
+    leads = server.role() == names.ROLE_PRIMARY and _has_executed_all(server)
+    if not gone or not leads or not is_noted(server, record):
         return None
     return replace(record.note, joining={pod: uuid for pod, uuid in record.note.joining.items() if pod not in gone})
 

@@ -544,4 +544,34 @@ CASES = (
             Event(95.0, "verb", 0, 5.0, "restore-as"),
         ),
     ),
+    Case(
+        "restored-beside-a-scale",  # it waited for a primary, and named no way to bring back whom all wait for
+        "in-place",
+        7,
+        "not writable",
+        (
+            Event(25.9, "verb", 2, 46.7, "switchover"),
+            Event(36.9, "verb", 2, 29.8, "restore-in-place"),
+            Event(41.7, "kill-agent", 1, 6.6),
+            Event(45.1, "kill-mysqld", 0, 19.5),
+            Event(63.3, "partition", 0, 7.9),
+            Event(63.6, "trap-cli", 0, 7.6, "kill DELETE"),
+            Event(90.5, "verb", 0, 27.0, "scale"),
+            Event(90.8, "verb", 2, 20.4, "scale"),
+            Event(94.6, "lose-node", 1, 14.5),
+            Event(116.9, "lose-node", 2, 25.7),
+            Event(153.9, "api-away", 2, 5.7),
+        ),
+    ),
+    Case(
+        "started-under-the-next-name",  # a tool set the replicas again, once the next data had its name
+        "in-place",
+        7,
+        "not writable",
+        (
+            Event(34.0, "verb", 1, 1.0, "restore-in-place"),
+            Event(60.0, "trap-cli", 0, 4.0, "kill CREATE"),
+            Event(70.0, "replicas", 3, 3.0),
+        ),
+    ),
 )

@@ -24,6 +24,7 @@ from tests.simulation.world import World
 
 _LATEST_SECONDS = 320.0  # after the last fault is healed
 _QUIET_SECONDS = 8.0
+_SILENT_SECONDS = 200.0  # longer than a command waits
 
 
 @dataclass
@@ -115,7 +116,9 @@ class Run:
         self._check_settings()
         if self.world.accounts is not None:
             self.world.accounts.check_end()
-        if len(self.world.ledger.writes) == since and not self._waits_for_user():
+        # What a command stopped since, and never brought back, is as lost to clients as what was never there.
+        is_silent = self.world.now() > self.world.ledger.last_at + _SILENT_SECONDS
+        if (len(self.world.ledger.writes) == since or is_silent) and not self._waits_for_user():
             self._not_writable()
 
     def _check_settings(self) -> None:
@@ -165,7 +168,7 @@ class Run:
         if self.world.has_repository and self._told_to_fix():
             return "doctor-fix", 0
         if restore := _open_restore(notes or {}) or self._told_to_restore():
-            return restore
+            return self._told_to_scale() or restore
         if not replicas or notes is None or ordered.stopped(notes):
             return "start", 0  # as `status` says
         if rollout.read(stateful_set) is not None:

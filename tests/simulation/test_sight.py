@@ -15,7 +15,7 @@ import pytest
 from mysqlops.core import group, gtid, names
 from mysqlops.mysql import group_replication
 from mysqlops.objects import claims
-from mysqlops.operations import lock, observe, timeline_notes, vault
+from mysqlops.operations import in_place, lock, observe, timeline_notes, vault
 from mysqlops.planning import gate, membership, outage, standing
 from tests.simulation import run, world
 from tests.simulation.faults import Event
@@ -93,7 +93,7 @@ def _u3(patch: Patch) -> None:
 def _no_copy(patch: Patch) -> None:
     """A restore in place leaves the members nothing but the group's name."""
 
-    def name_alone(client: Any, name: str) -> None:
+    def name_alone(client: Any, name: str, _: Any) -> None:
         vault.write(client, name, names.KEY_GROUP_NAME, observe.group_name(client, name))
 
     patch.setattr(timeline_notes, "keep_copy", name_alone)
@@ -114,6 +114,11 @@ def _joins_anything(patch: Patch) -> None:
     patch.setattr(group.Note, "corrected", corrected)
 
 
+def _same_name(patch: Patch) -> None:
+    """Data that was started under the name of the next does not keep it."""
+    patch.setattr(in_place, "_is_used", lambda *_: False)
+
+
 BROKEN: dict[str, Callable[[Patch], None]] = {
     "S1": _s1,
     "S2": _s2,
@@ -125,6 +130,7 @@ BROKEN: dict[str, Callable[[Patch], None]] = {
     "restored-without-a-copy": _no_copy,
     "way-back-and-a-lease-from-before": _unnumbered,
     "joining-what-was-left": _joins_anything,
+    "started-under-the-next-name": _same_name,
 }
 # Of the two cases of S7, the lock's other halves still hold this one back.
 _HELD_BACK = {("S7", 0)}

@@ -14,7 +14,7 @@ import pytest
 from mysqlops import errors
 from mysqlops.agent import __main__ as program
 from mysqlops.agent import api, certificates, programs, settings
-from mysqlops.core import error_record, names, timeline
+from mysqlops.core import error_record, group, names, timeline
 from mysqlops.core.typed import Json
 from mysqlops.mysql import wait
 from tests.unit.fakes.api import Clock
@@ -141,6 +141,26 @@ def test_the_way_back_from_a_restore_asks_for_today_s_passwords(pod: Pod, *, bac
     assert _main("wait-for-database") == 0
     mark = pod.folders["STATEMENTS"] / "of-before"
     assert (mark.read_text() if mark.exists() else "") == ("reset" if asks else "")
+
+
+@pytest.mark.parametrize(
+    ("note", "asks"),
+    [
+        (group.Note("h", "g", members={"mysql-1": "u1"}), True),
+        (group.Note("h", "g", incarnation="7", members={"mysql-0": "u0"}), True),
+        (group.Note("g", incarnation="7", members={"mysql-0": "u0", "mysql-1": "u1"}), True),
+        (group.Note("h", "g", incarnation="7", members={"mysql-0": "u0", "mysql-1": "u1"}), False),
+    ],
+)
+def test_a_member_that_has_been_in_the_group_since_is_not_given_them_again(
+    pod: Pod, note: group.Note, *, asks: bool
+) -> None:
+    """Without a binary log it would lose accounts that the others keep, and then fail to apply what changes them."""
+    swap = timeline.Swap(timeline.Timeline("data-r20260101000000", "g"), timeline.Timeline("data", "h"), 3)
+    assert _main("wait-for-database") == 0
+    pod.cluster.notes = {names.ANNOTATION_RESTORING: timeline.dump(swap), names.ANNOTATION_GROUP: group.dump(note)}
+    assert _main("wait-for-database") == 0
+    assert (pod.folders["STATEMENTS"] / "of-before").exists() is asks
 
 
 def test_no_server_starts_while_a_backup_is_put_onto_its_volume(pod: Pod, capsys: pytest.CaptureFixture[str]) -> None:

@@ -18,7 +18,7 @@ from mysqlops.clock import SystemClock
 from mysqlops.core import group, names, routing, view
 from mysqlops.core.gtid import GtidSet
 from mysqlops.core.publication import Publication, dump, load
-from mysqlops.planning import standing
+from mysqlops.planning import origin, standing
 
 ME = settings.Settings("mysql", "db", "mysql-0", "pod-0")
 LAST_VIEW = {"mysql-0": "u0", "mysql-1": "u1", "mysql-2": "u2"}
@@ -194,11 +194,11 @@ def test_what_a_member_is_to_the_group_is_recorded_beside_orders_and_only_on_the
     sight, _ = around(served)
     decided_on, wanted = sight.record(), group.Note(members=LAST_VIEW, elsewhere={"mysql-0": "u0"})
     sight.amend(wanted, decided_on)
-    assert served.note() == wanted
+    assert served.note() == wanted.counting(1)
     assert sight.record().given_up() == {"mysql-2"}
     with pytest.raises(errors.Conflict, match="has changed since"):
         sight.amend(group.Note(), decided_on)
-    assert served.note() == wanted
+    assert served.note() == wanted.counting(1)
 
 
 def test_an_order_is_obeyed_and_cleared_in_one_write() -> None:
@@ -265,11 +265,26 @@ def test_whoever_begins_puts_a_lease_from_the_past_right() -> None:
     order that it has was obeyed long ago."""
     served = _restored()
     sight, _ = around(served)
-    wanted = _LATER  # and mysql-4 was joining the history that was left
+    wanted = _LATER.counting(10)  # and mysql-4 was joining the history that was left
     for seen in (sight.record(), sight.record(), sight.look().record):
         assert (seen.note, seen.given_up(), seen.is_forming()) == (wanted, frozenset(), True)
     assert served.note() == wanted
     assert names.ANNOTATION_GIVEN_UP not in served.lease["metadata"]["annotations"]
+
+
+def test_an_order_beside_a_note_from_the_past_is_none_even_if_somebody_writes_at_that_moment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It was obeyed long ago, and its name is that of the history which goes on since."""
+    served = _restored()
+    sight, _ = around(served)
+
+    def conflict(*_: Any) -> Any:
+        raise errors.Conflict("stale")
+
+    monkeypatch.setattr(served, "update", conflict)
+    seen = sight.record()
+    assert (seen.note.count(), seen.order) == (9, None)
 
 
 def test_which_claims_are_in_use_comes_back_with_it() -> None:
@@ -291,7 +306,7 @@ def test_which_claims_are_in_use_comes_back_with_it() -> None:
     noted[names.ANNOTATION_CLAIMS] = "later"
     assert sight.note(replace(_LATER, joins="10"), sight.record())
     assert served.lease["metadata"]["annotations"][names.ANNOTATION_CLAIMS] == "later", "only that once"
-    assert seen.note.count() == 9
+    assert seen.note.count() == 10
 
 
 def test_so_does_whoever_has_seen_it_count_more() -> None:
@@ -300,7 +315,49 @@ def test_so_does_whoever_has_seen_it_count_more() -> None:
     sight.keep_copy(sight.record())
     served.lease["metadata"]["annotations"][names.ANNOTATION_GROUP] = group.dump(_PAST)
     served.lease["metadata"]["resourceVersion"] = "7"
-    assert sight.record().note.count() == served.note().count() == 9
+    assert sight.record().note.count() == served.note().count() == 10
+
+
+@pytest.mark.parametrize("joins", [False, True])
+def test_so_does_whoever_has_written_that_it_counts_more(joins: bool) -> None:
+    """It has not read the Lease since; the others have gone on, and the copy says so."""
+    served = Api(_PAST)
+    sight, _ = around(served)
+    decided_on = sight.record()
+    before = copy.deepcopy(served.lease)
+    if joins:
+        sight.note_joining("u0", decided_on, holds_data=True)
+    else:
+        assert sight.take_lease(decided_on, "u0", HELD) is not None
+    copied = {names.ANNOTATION_GROUP: group.dump(_LATER)}
+    served.objects["secrets", "mysql-internal"]["metadata"]["annotations"] = copied
+    served.objects["leases", "mysql-group"] = before
+    assert sight.record().note.name == served.note().name == "new"
+
+
+def test_a_lease_from_before_a_member_left_or_was_barred_is_one_from_the_past() -> None:
+    """An outage would wait for a claim that was deleted since, or a member join that has transactions of its own under
+    the group's numbers."""
+    served = Api(group.Note(members=LAST_VIEW, incarnation="7", acquired="10:00"))
+    speaker, clock = voice(served)
+    for barred in (False, True):
+        speaker._hear(speaker._around.record())
+        before, clock.at = copy.deepcopy(served.lease), clock.at + 1.0
+        if barred:
+            seen = speaker._around.record()
+            speaker._around.amend(origin.staying_out("mysql-2", "u2", seen.note), seen)
+            speaker._hear(speaker._around.record())
+            assert speaker.record is not None
+            speaker._keep_copy(speaker.record)
+        else:
+            speaker._keep_note(news(clock, "mysql-0", "mysql-1", at=clock.at))
+        version = served.lease["metadata"]["resourceVersion"]
+        served.objects["leases", "mysql-group"] = before
+        before["metadata"]["resourceVersion"] = version
+        for sight in (speaker._around, around(served)[0]):
+            note = sight.record().note
+            assert set(note.members) == {"mysql-0", "mysql-1"}
+            assert note.casts_out("mysql-2", "u2") is barred
 
 
 def test_nobody_joins_or_forms_a_group_on_a_lease_from_the_past() -> None:

@@ -480,6 +480,16 @@ def test_who_noted_that_it_joins_and_was_scaled_away_is_dropped_by_the_primary()
     assert standing.without_joining(["mysql-4"], online("8", 0, primary=0, me=0), seen) is None, "not the noted group"
 
 
+@pytest.mark.parametrize("early", [{"writable": False}, {"received": GtidSet.parse(f"{GROUP}:1-600"), "behind": 591}])
+def test_not_before_the_primary_has_executed_all_that_it_received(early: dict[str, object]) -> None:
+    """It may have got in, led and acknowledged before anybody noted that, and only its disk have it for sure."""
+    note = group.Note(incarnation="7", acquired="10:00", members={"mysql-0": "u0"}, joining={"mysql-4": "u4"})
+    own, seen = replace(online("7", 0, primary=0, me=0), **early), record(note, read_at=5.0)  # type: ignore[arg-type]
+    assert standing.without_joining(["mysql-4"], own, seen) is None
+    wanted = standing.noted("mysql-0", own, replace(seen, leaving={"mysql-4": "u4"}), 0.0)
+    assert wanted is None, "nor if a command is about to delete its data"
+
+
 @pytest.mark.parametrize("text", ["7", "[]", '{"members":7}', '{"members":{"x/../y":"u"}}', '{"name":{"a":"b"}}', "{"])
 def test_a_note_that_cannot_be_read_is_not_an_empty_one(text: str) -> None:
     note = group.note_of({names.ANNOTATION_GROUP: text})
@@ -630,6 +640,15 @@ def test_who_was_frozen_remembers_nothing_of_the_lease() -> None:
 @pytest.mark.parametrize("joins", ["", "-1", "x", "9" * 5000])
 def test_a_count_that_anybody_wrote_is_none(joins: str) -> None:
     assert group.Note(joins=joins).count() == 0
+
+
+def test_a_count_that_cannot_grow_any_more_does_not_begin_again() -> None:
+    """Each join after that would make the Lease one from the past, to every member."""
+    last = group.Note("a", members=LAST_VIEW, joins="9" * 18, restores="9" * 18)
+    for next_one in (joined(1, last), group.forming(last, None, "mysql-0", "u0"), last.restored(last)):
+        assert next_one.count() == last.count()
+        assert not last.is_later(next_one)
+        assert next_one.restores == last.restores
 
 
 @pytest.mark.parametrize(

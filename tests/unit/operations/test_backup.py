@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from mysqlops.agent.jobs import local
-from mysqlops.core import backup, group, names, retention, target, timeline, view
+from mysqlops.core import backup, group, names, retention, secret_map, target, timeline, view
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.errors import ConfigError, MysqlopsError, Refused, StorageError
 from mysqlops.kube import manifests
@@ -133,6 +133,13 @@ def test_a_cluster_can_go_back_to_the_history_before_a_restore_in_place() -> Non
     assert pruning.histories(session, one) == {NEXT, GROUP}
     assert pruning.histories(session, replace(one, origin="another cluster of that name")) == set()
     assert pruning.histories(session, replace(one, cluster="gone")) == set()
+    past = group.Note(name=GROUP, joins="1")
+    copied = note | {names.ANNOTATION_GROUP: group.dump(group.Note(name=NEXT, parent=GROUP, joins="2"))}
+    secret = secret_map.secret(NAME, secret_map.INTERNAL)
+    session.client.patch("Secret", secret, {"metadata": {"annotations": copied}})
+    lost = {names.ANNOTATION_GROUP: group.dump(past), names.ANNOTATION_CLAIMS: None}
+    session.client.patch("Lease", names.group_lease(NAME), {"metadata": {"annotations": lost}})
+    assert pruning.histories(session, one) == {NEXT, GROUP}, "a Lease from the past has forgotten the other"
 
 
 @pytest.mark.parametrize(

@@ -117,7 +117,7 @@ def test_a_run_that_was_killed_while_it_named_the_group_has_named_it_for_the_nex
     cluster.store.kill_after = lambda _: False
     assert observe.group_name(session.client, NAME) == RESTORED
     assert group.note_of(cluster.notes()).members == {}, "nobody of the old group is expected any more"
-    timeline_notes.keep_copy(session.client, NAME)
+    timeline_notes.write(session, NAME, {})
     assert _secret_names(cluster) == RESTORED
 
 
@@ -204,7 +204,7 @@ def test_a_copy_that_a_killed_run_did_not_write_is_written_by_the_next_but_not_o
         in_place._name_group(session, NAME, swap)
     cluster.store.kill_after = lambda _: False
     assert names.ANNOTATION_GROUP not in _copy(cluster)
-    timeline_notes.keep_copy(session.client, NAME)
+    timeline_notes.write(session, NAME, {})
     assert group.note_of(_copy(cluster)) == group.note_of(cluster.notes())
     forming = group.forming(group.note_of(cluster.notes()), None, "mysql-0", "u0", "")
     _lease(cluster, group=forming)
@@ -236,6 +236,42 @@ def test_which_claims_are_in_use_is_copied_and_what_is_over_is_not() -> None:
     assert timeline.history_of(cluster.notes()) is not None
     assert _copy(cluster)[names.ANNOTATION_CLAIMS] == cluster.notes()[names.ANNOTATION_CLAIMS]
     assert names.ANNOTATION_RESTORING not in _copy(cluster)
+
+
+def _set_back(cluster: Cluster) -> timeline.History:
+    """A cluster that was restored before; its next restore was killed while no member ran, and then a tool applied the
+    Lease as it was before the first one."""
+    before = dict(cluster.notes())
+    history = timeline.History(NEW, timeline.Timeline("data", GROUP), "b0", "2026-01-01T00:00:00Z")
+    _lease(cluster, claims=history, group=group.Note(RESTORED, GROUP, joins="9", restores="1"))
+    past = group.Note(GROUP, members=_members(0, 1, 2), joins="3", incarnation="8")
+    lease = cluster.store.objects["Lease", names.group_lease(NAME)]["metadata"]
+    lease["annotations"] = before | {names.ANNOTATION_GROUP: group.dump(past)}
+    return history
+
+
+def test_a_restore_that_goes_on_from_a_lease_of_the_past_leaves_the_record_of_the_claims_in_use() -> None:
+    """Only the copy has it by then: `deploy` after a `delete` would take the data of long ago."""
+    cluster = _cluster()
+    history = _set_back(cluster)
+    swap = timeline.Swap(NEW, timeline.Timeline("data-r20260202000000", RENAMED), 3, "b1")
+    _lease(cluster, restoring=swap)
+    for notes in (cluster.notes(), _copy(cluster)):
+        assert (timeline.history_of(notes), timeline.swap_of(notes)) == (history, swap)
+    assert _secret_names(cluster) == RESTORED
+    changed = in_place._name_group(cluster.session(), NAME, swap)
+    for notes in (cluster.notes(), _copy(cluster)):
+        assert (timeline.history_of(notes), timeline.swap_of(notes)) == (history, changed)
+    assert _secret_names(cluster) == RENAMED
+
+
+def test_naming_the_group_on_a_lease_of_the_past_leaves_the_record_of_the_claims_in_use() -> None:
+    cluster = _cluster()
+    swap = timeline.Swap(NEW, timeline.Timeline("data-r20260202000000", RENAMED), 3, "b1")
+    history = _set_back(cluster)
+    changed = in_place._name_group(cluster.session(), NAME, swap)
+    for notes in (cluster.notes(), _copy(cluster)):
+        assert (timeline.history_of(notes), timeline.swap_of(notes)) == (history, changed)
 
 
 # Claims that `scale` had put aside long before
@@ -312,6 +348,27 @@ def test_a_restore_whose_changes_are_undone_again_and_again_ends_and_names_the_w
     assert f"mysqlops restore --revert {NAME}" in (failed.value.hint or "")
     scaled = [text for text in cluster.store.log if text.startswith("PATCH StatefulSet") and '"replicas": 0' in text]
     assert len(scaled) == 2
+
+
+@pytest.mark.parametrize("backup_id", ["b1", ""])
+def test_data_that_was_started_under_the_name_of_the_next_keeps_that_name_and_its_members(backup_id: str) -> None:
+    """A tool set the replicas again before the StatefulSet had the other claims. What clients wrote since has numbers
+    of that name, and the members on the other claims would wait for those of the previous ones without end."""
+    cluster = _cluster(3)
+    swap = in_place._name_group(cluster.session(), NAME, replace(_begun(cluster), backup=backup_id))
+    ran = replace(group.note_of(cluster.notes()), members=_members(0, 2), incarnation="8", outcasts=_members(1))
+    _lease(cluster, group=ran)
+    cluster.stateful_set()["spec"]["replicas"] = 0
+    cluster.settle()
+    seen = replace(in_place._see(cluster.session(), NAME, swap), is_filled=True)
+    assert planning.plan(seen, swap) == planning.NameGroup(swap.new)
+    changed = in_place._name_group(cluster.session(), NAME, swap)
+    note = group.note_of(cluster.notes())
+    assert (changed.old.group, changed.old.members, changed.old.outcasts) == (RESTORED, _members(0, 2), _members(1))
+    assert changed.new.group not in (RESTORED, GROUP)
+    assert (note.name, note.parent, note.expected()) == (changed.new.group, RESTORED, dict(swap.new.members))
+    seen = replace(in_place._see(cluster.session(), NAME, changed), is_filled=True)
+    assert planning.plan(seen, changed) == planning.Remake(changed)
 
 
 def test_a_backup_that_failed_its_verification_stops_no_cluster() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import copy
 import itertools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,7 +17,7 @@ from mysqlops.core.spec import ClusterSpec
 from mysqlops.operations import deploy, member, observe, orders, remake, restart, stop
 from mysqlops.operations.session import Session
 from mysqlops.planning import restart as restarting
-from mysqlops.planning import storage
+from mysqlops.planning import status, storage
 from tests.unit.fakes.api import Killed
 from tests.unit.fakes.cluster import GROUP, NAME, ONLINE, Cluster
 
@@ -642,8 +642,10 @@ def test_a_deploy_does_not_wait_for_a_member_that_is_fenced() -> None:
     assert deploy.await_healthy(cluster.session(20.0), NAME).online == 3
 
 
-def test_a_deploy_does_not_wait_for_a_member_that_no_pod_brings_back() -> None:
-    """Somebody lowered the replicas in an outage: `apply`, whose file has more members, waited for the group first."""
+@pytest.mark.parametrize("wait", [deploy.await_healthy, deploy.await_primary])
+def test_a_deploy_does_not_wait_for_a_member_that_no_pod_brings_back(wait: Callable[..., status.Status]) -> None:
+    """Somebody lowered the replicas in an outage: `apply`, whose file has more members, waited for the group first; a
+    restore in place for its primary."""
     cluster = Cluster(2)
     for number in range(2):
         cluster.facts[f"mysql-{number}"] |= {"role": "none", "state": "OFFLINE", "online": 0}
@@ -652,7 +654,7 @@ def test_a_deploy_does_not_wait_for_a_member_that_no_pod_brings_back() -> None:
     cluster.session().client.patch("Lease", names.group_lease(NAME), {"metadata": {"annotations": note}})
     began = cluster.clock.monotonic()
     with pytest.raises(errors.StepFailed, match="it is not formed without mysql-2") as failed:
-        deploy.await_healthy(cluster.session(), NAME)
+        wait(cluster.session(), NAME)
     assert "mysqlops scale mysql --replicas 3 brings its pod back" in str(failed.value.hint)
     assert cluster.clock.monotonic() - began < 60
     with pytest.raises(errors.WaitTimeout) as late:  # a wait that may go on, such as that of `recover`

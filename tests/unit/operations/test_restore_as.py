@@ -47,7 +47,8 @@ BACKUP = backup.Backup(
 def _begun(to: str) -> tuple[Cluster, Session]:
     cluster = Cluster(1)
     session = cluster.session()
-    restore._make_claim(session, "copy", planning.first_claim(cluster.stateful_set(), "data-copy-0", BACKUP, to))
+    first = planning.first_claim(cluster.stateful_set(), "data-copy-0", BACKUP, to)
+    restore._make_claim(session, "copy", first, mark="")
     return cluster, session
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from mysqlops import errors
-from mysqlops.core import group, names, ordered, view
+from mysqlops.core import group, names, ordered, secret_map, view
 from mysqlops.core.publication import Publication
 from mysqlops.operations import claims, lock, member, observe, orders, scale
 from mysqlops.planning import actions, departure, gate, member_actions, membership, standing
@@ -131,6 +131,38 @@ def test_a_claim_goes_only_when_no_outage_would_wait_for_its_member() -> None:
     assert cluster.counted_at_deletion == ["mysql-0", "mysql-2"]
     assert cluster.lost == {"data-mysql-1": f"{GROUP}:1-5"}
     assert names.ANNOTATION_REBUILDING not in cluster.notes()
+
+
+@pytest.mark.parametrize("accept_loss", [False, True])
+def test_a_note_that_cannot_be_read_is_none_of_an_older_agent(*, accept_loss: bool) -> None:
+    """Its primary corrects it within a second, and then would expect a member whose claim is gone."""
+    cluster = Grouped()
+    turn, annotations = cluster.clock.turn, cluster.notes()
+    garbled = annotations | {names.ANNOTATION_GROUP: "{"}
+    cluster.store.objects["Lease", names.group_lease(NAME)]["metadata"]["annotations"] = garbled
+
+    def corrected() -> None:
+        if cluster.clock.seconds >= 3.0 and group.note_of(cluster.notes()).garbled:
+            cluster._note()
+        turn()
+
+    cluster.clock.turn = corrected
+    member.rebuild(cluster.session(60.0), NAME, "mysql-1", accept_loss=accept_loss)
+    assert cluster.counted_at_deletion == ["mysql-0", "mysql-2"]
+
+
+def test_a_lease_from_before_a_member_joined_does_not_say_that_it_has_left() -> None:
+    """Its members correct that within a second, and then would expect a member whose claim is gone."""
+    cluster = Grouped()
+    now = group.note_of(cluster.notes())
+    copied = {names.ANNOTATION_GROUP: group.dump(replace(now, joins="2"))}
+    secret = secret_map.secret(NAME, secret_map.INTERNAL)
+    cluster.session().client.patch("Secret", secret, {"metadata": {"annotations": copied}})
+    cluster.view = {"mysql-0": now.members["mysql-0"]}
+    cluster._note()
+    cluster.facts["mysql-1"] = {**cluster.facts["mysql-1"], "state": "OFFLINE", "role": "none"}
+    cluster.settle()
+    assert claims.is_counted(cluster.session(), NAME, "mysql-1")
 
 
 def test_what_the_member_held_when_it_left_is_what_counts(monkeypatch: pytest.MonkeyPatch) -> None:

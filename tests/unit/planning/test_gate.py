@@ -50,6 +50,13 @@ def test_what_the_gate_keeps(now: status.Status, given: dict[str, Any], codes: s
     assert _ask(now, **given) == codes
 
 
+def test_while_the_note_cannot_be_read_nobody_knows_whose_numbers_can_be_trusted() -> None:
+    claim = {"metadata": {"name": "data-mysql-2", "uid": "uid"}}
+    assert gate.going(of_members(3), claim, None, group.Note()).held is not None
+    going = gate.going(of_members(3), claim, ALL, group.Note(garbled=True))
+    assert [one.code for one in gate.reasons(of_members(3), going, ANSWERS)] == ["unknown-data"]
+
+
 INSIDE = {"state": "RECOVERING", "role": "none", "label": "none"}
 OUTSIDE = {"state": "OFFLINE", "role": "none", "label": "none", "group": "", "online": 0}
 
