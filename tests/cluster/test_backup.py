@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -104,7 +105,24 @@ def test_a_backup_under_writes_is_verified_and_becomes_a_cluster(cluster: Namesp
     done = cluster.mysqlops("restore", made["id"], "--as", "copy")
     assert done.code == 3
     assert "a cluster of that name already runs" in done.err
-    cluster.kubectl("delete", "statefulset", "copy", "--wait=false")
+    _lose(cluster, "copy", words)
+
+
+def _lose(cluster: Namespace, name: str, again: Sequence[str]) -> None:
+    """It is deleted, and its volumes are lost; then all of it goes, but what a chart's release of the name has."""
+    cluster.must("delete", name, "--yes")
+    cluster.kubectl("delete", "pvc", f"data-{name}-0")
+    done = cluster.mysqlops(*again)
+    assert done.code == 3, done.err
+    assert f"the Lease of a deleted cluster {name} exists" in done.err
+    theirs = f"data-{name}-1"
+    cluster.claim(theirs)
+    labels = ("app.kubernetes.io/name=mysql", f"app.kubernetes.io/instance={name}")
+    cluster.kubectl("label", "pvc", theirs, *labels)
+    cluster.must("delete", name, "--purge-data", "--confirm", name)
+    left = [one["metadata"] for kind in ("pvc", "leases", "secrets") for one in cluster.objects(kind)]
+    assert [one["name"] for one in left if name in one["name"] and "deletionTimestamp" not in one] == [theirs]
+    cluster.kubectl("delete", "pvc", theirs, "--wait=false")
 
 
 def test_a_killed_backup_is_taken_up_by_the_next_run(cluster: Namespace) -> None:

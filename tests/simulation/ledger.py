@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from tests.simulation.world import World
 
 
+_GIVEN_UP = "given up:"
+
+
 def _line(volume: Volume) -> str:
     """The name of the template of its claim."""
     return volume.claim.removesuffix(f"-{names.pod_of_claim(volume.claim)}")
@@ -36,6 +39,9 @@ class Acknowledged:
     incarnation: str
     line: str
     is_excused: bool = False
+
+    def is_given_up(self) -> bool:
+        return self.line.startswith(_GIVEN_UP)
 
 
 class Ledger:
@@ -129,7 +135,7 @@ class Ledger:
         line = _line(volume)
         for one in self.writes:
             if one.line == line:
-                one.line = f"given up: {line}"
+                one.line = f"{_GIVEN_UP} {line}"
         self._restored.pop(line, None)
         self._world.say(f"the user gives up all data on {line}-…")
 

@@ -135,6 +135,8 @@ class Run:
         if killed is not None:
             killed.outcome = "killed, and run again"
             verbs.again(killed)
+        elif self._told_to_purge():
+            verbs.run("purge", 0)
         elif next_verb := self._without_members() if stateful_set is None else self._unfinished(stateful_set):
             verbs.run(*next_verb)
         elif stateful_set and stateful_set["spec"]["replicas"] != verbs.wanted_replicas:
@@ -191,6 +193,12 @@ class Run:
         hints = [one.hint for one in self.verbs.commands[-1:]]
         found = re.search(r"mysqlops scale \S+ --replicas ([1-5])", "".join(hints))
         return ("bring-back", int(found[1])) if found else None
+
+    def _told_to_purge(self) -> bool:
+        """As the last command says, if nothing was ever acknowledged on the claims that there are: a call of a `deploy`
+        that was on its way has made them after a purge."""
+        told = any("delete --purge-data was killed" in one.refused for one in self.verbs.commands[-1:])
+        return told and all(one.is_given_up() for one in self.world.ledger.writes)
 
     def _told_to_fix(self) -> bool:
         """As the last command says, if a Service was deleted."""

@@ -73,6 +73,8 @@ def test_a_delete_leaves_the_claims_that_are_labelled_as_another_s() -> None:
     assert [one["metadata"]["name"] for one in observe.own_claims(client, NAME)] == ["data-mysql-0", "data-mysql-1"]
     steps = delete.plan(client, NAME, purge_data=True).steps
     assert [one.name for one in steps if one.kind == "PersistentVolumeClaim"] == ["data-mysql-0", "data-mysql-1"]
+    left = [name, "data-mysql-2", "data-mysql-3"]
+    assert delete.strangers(client, NAME) == [f"PersistentVolumeClaim {one}" for one in left]
     assert observe.claims(client, NAME) == ["data-mysql-0", name, *(f"data-mysql-{one}" for one in (1, 2, 3))]
 
 
