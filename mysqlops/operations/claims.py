@@ -109,7 +109,7 @@ def is_counted(session: Session, name: str, member: str) -> bool:
 
 
 def noted_group(session: Session, name: str) -> group.Note:
-    """Of a Lease from the past, as its members will correct it."""
+    """The note, of a Lease from the past as its members will correct it."""
     return group.note_of(timeline_notes.newest(session.client, name))
 
 
