@@ -12,6 +12,8 @@ _SCRIPTS = Path(__file__).parents[1] / "scripts"
 
 
 def load(name: str) -> ModuleType:
+    if str(_SCRIPTS) not in sys.path:
+        sys.path.append(str(_SCRIPTS))  # where Python finds what a script imports
     loader = importlib.machinery.SourceFileLoader(name.replace("-", "_"), str(_SCRIPTS / name))
     spec = importlib.util.spec_from_loader(loader.name, loader)
     assert spec is not None

@@ -34,7 +34,7 @@ def delete(run: Run, *, purge_data: bool, dry_run: bool) -> None:
     with run.reading() as session:
         client = session.client
         plan = operations.plan(client, name, purge_data=purge_data)
-        kept = [] if purge_data else operations.kept(client, name)
+        kept = operations.strangers(client, name) if purge_data else operations.kept(client, name)
     if run.is_for_people or not dry_run:
         _say(plan, kept, dry_run=dry_run)
     if dry_run or not plan.steps:

@@ -7,10 +7,9 @@ import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
-from typing import Any
 
 from mysqlops.core import facts, gtid, names, quantity, typed
-from mysqlops.core.gtid import GtidSet
+from mysqlops.core.backup_order import Bindings, Checks, newest_first
 from mysqlops.core.owner import Owned
 from mysqlops.core.typed import Json
 from mysqlops.errors import ConfigError, StorageError
@@ -170,8 +169,8 @@ def catalogue(snapshots: Sequence[Json], target: str = "", keys: Keys | None = N
     valid are left out: anybody with the repository's password may have written them. For a backup that is sealed with a
     known key, only sealed verifications count."""
     keys = keys or Keys()
-    checks = _verifications(snapshots)
-    bindings = list(facts.of_kind(snapshots, BINDING))
+    checks = Checks(_verifications(snapshots), keys.key_of)
+    bindings = Bindings((one, typed.make(Binding, fact)) for one, fact in facts.of_kind(snapshots, BINDING))
     found = []
     for one, fact in facts.of_kind(snapshots, BACKUP):
         made = typed.make(Backup, {**fact, "verified": None, "signed": UNSIGNED})
@@ -186,16 +185,16 @@ def catalogue(snapshots: Sequence[Json], target: str = "", keys: Keys | None = N
             stored=summary.data_added_packed,
             store_seconds=_seconds(summary),
         )
-        found.append(replace(made, verified=_last(checks, made, keys, one.get("tree"))))
+        is_sealed = made.signed in (SIGNED, FACTS)
+        found.append(replace(made, verified=checks.last(made, one.get("tree"), is_sealed=is_sealed)))
     return newest_first(found)
 
 
-def _signed(one: Json, made: Backup, keys: Keys, bindings: Sequence[tuple[Json, Json]]) -> str:
+def _signed(one: Json, made: Backup, keys: Keys, bindings: Bindings) -> str:
     if not (key := keys.key_of(one, made.cluster, made.namespace)):
         return keys.signed(one, made.cluster, made.namespace)
     wanted = Binding(made.id, str(one.get("tree")), facts.digest(one))
-    is_bound = any(typed.make(Binding, fact) == wanted and facts.is_sealed_with(note, key) for note, fact in bindings)
-    return SIGNED if is_bound else FACTS
+    return SIGNED if bindings.has(wanted, key) else FACTS
 
 
 def trees(snapshots: Sequence[Json]) -> dict[str, str]:
@@ -211,18 +210,6 @@ def _verifications(snapshots: Sequence[Json]) -> list[tuple[Json, Verification]]
         if made is not None and names.is_moment(made.at):
             found.append((one, replace(made, snapshot=one["id"], tree=made.tree or files.get(made.of_snapshot, ""))))
     return sorted(found, key=lambda pair: pair[1].at)
-
-
-def _last(checks: Sequence[tuple[Json, Verification]], made: Backup, keys: Keys, tree: Any) -> Verification | None:
-    """The last check of the same files. For a sealed backup, only one with its own cluster's seal: no neighbour's."""
-    of_it = [
-        one
-        for entry, one in checks
-        if one.of == made.id
-        and (one.of_snapshot in ("", made.snapshot) or (tree and one.tree == tree))
-        and (made.signed not in (SIGNED, FACTS) or keys.key_of(entry, made.cluster, made.namespace))
-    ]
-    return of_it[-1] if of_it else None
 
 
 def _is_sound(made: Backup) -> bool:
@@ -248,22 +235,6 @@ def check(made: Backup) -> None:
     """Before it is stored: raises StorageError for facts that no catalogue would take, as the members gave them."""
     if typed.trouble(Backup, asdict(made)) or not _is_sound(made):
         raise StorageError(f"the facts of {made.id} are out of range: no command would find it in the target")
-
-
-def newest_first(backups: Iterable[Backup]) -> list[Backup]:
-    """A backup that holds everything of another one of the same cluster, and more, is newer, whatever the clocks of
-    their Jobs said. Time orders only what GTIDs do not: equal sets, and histories that diverged."""
-    dated: list[tuple[str, GtidSet, Backup]] = []
-    pairs = [(GtidSet.parse(backup.gtid), backup) for backup in backups]
-    for held, one in sorted(pairs, key=lambda pair: pair[0].count()):
-        later = (
-            at
-            for at, less, other in dated
-            if at > one.at and other.owner == one.owner and less != held and less.is_subset(held)
-        )
-        dated.append((max(later, default=one.at), held, one))
-    dated.sort(key=lambda row: (row[0], row[1].count(), row[2].at), reverse=True)
-    return [one for _, _, one in dated]
 
 
 def snapshots_of(snapshots: Sequence[Json], gone: Iterable[Backup]) -> list[str]:

@@ -107,15 +107,18 @@ def chunks(snapshots: Sequence[Json], keys: Keys | None = None) -> list[Chunk]:
     for chunk in _all(snapshots, keys):
         if _state(chunk) >= _state(newest.get(chunk.key, chunk)):
             newest[chunk.key] = chunk
-    begins: dict[tuple[Owner, str], tuple[int, str]] = {}
-    for chunk in newest.values():
-        begin = (chunk.number, chunk.first or chunk.until)
-        begins[chunk.history] = min(begin, begins.get(chunk.history, begin))
+    histories = by_history(newest.values())
+    begins = {key: min((one.number, one.first or one.until) for one in some) for key, some in histories.items()}
     # The order of the histories decides nothing.
     shown = sorted(begins, key=lambda one: (one[0], *begins[one]))
-    return [
-        chunk for history in shown for chunk in ordered(chunk for chunk in newest.values() if chunk.history == history)
-    ]
+    return [chunk for history in shown for chunk in ordered(histories[history])]
+
+
+def by_history(stored: Iterable[Chunk]) -> dict[tuple[Owner, str], list[Chunk]]:
+    found: dict[tuple[Owner, str], list[Chunk]] = {}
+    for chunk in stored:
+        found.setdefault(chunk.history, []).append(chunk)
+    return found
 
 
 def _state(chunk: Chunk) -> tuple[bool, int, int, str]:
@@ -233,7 +236,9 @@ def continued(stored: Sequence[Chunk]) -> dict[tuple[Owner, str], bool | None]:
 
 def with_reach(backups: Sequence[Backup], stored: Sequence[Chunk]) -> list[Backup]:
     """Each backup with the time it can be recovered to, if that is later than what it holds."""
-    return [replace(backup, restorable_to=_beyond(backup, reach(backup, stored))) for backup in backups]
+    histories = by_history(stored)
+    reached = ((one, reach(one, histories.get(one.history, ()))) for one in backups)
+    return [replace(backup, restorable_to=_beyond(backup, found)) for backup, found in reached]
 
 
 def _beyond(backup: Backup, found: Reach) -> str:

@@ -33,6 +33,28 @@ def stranger(wanted: Json, found: Json) -> Reason | None:
     return Reason("foreign-object", text, f"one of {owner} and {cluster} needs another name")
 
 
+def fixed(wanted: Json, found: Json) -> Reason | None:
+    """Why a ConfigMap cannot get this content: it is immutable and holds another. It is not deleted in passing: on
+    a node where a pod has it mounted, kubelet would keep the old content for every pod that mounts the new one."""
+    if (
+        wanted["kind"] != "ConfigMap"
+        or found.get("immutable") is not True
+        or all((found.get(key) or {}) == (wanted.get(key) or {}) for key in ("data", "binaryData"))
+    ):
+        return None
+    name = wanted["metadata"]["name"]
+    text = f"ConfigMap {name} is immutable, and holds something else than this mysqlops would put there"
+    hint = f"kubectl delete configmap {name}, then run the same command again, and restart pods that started with it"
+    return Reason("foreign-object", text, hint)
+
+
+def may_hold_data_of(claim: Json, cluster: str) -> bool:
+    """Whether a claim with the name of one of this cluster's is its own: a StatefulSet's controller puts our labels on
+    those that it makes, another application's has others, and one made by hand may have none."""
+    labels = claim["metadata"].get("labels") or {}
+    return not labels or names.selector(cluster).items() <= labels.items()
+
+
 def foreign_lease(found: Json, cluster: str) -> Reason | None:
     """Why a Lease that has the name of this cluster's is not; commands ask before they believe it."""
     wanted = {"kind": "Lease", "metadata": {"name": found["metadata"]["name"], "labels": names.selector(cluster)}}

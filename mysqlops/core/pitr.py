@@ -24,8 +24,7 @@ LATEST, TIME, GTID, BEFORE = "latest", "time", "gtid", "before-gtid"
 _PREFIX = "before-"
 _ONE_GTID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}:([a-z_][a-z0-9_]{0,31}:)?\d+")
 _HINT = "mysqlops backup list shows RESTORABLE-TO of each backup"
-# For backups of releases that did not record commit times: the most that clocks of one cluster should differ.
-_MARGIN = timedelta(minutes=15)
+MARGIN = timedelta(minutes=15)  # the most that clocks of one cluster should differ
 _EXPECTED = "expected latest, a time such as 2026-11-25T10:30:00Z, a GTID such as UUID:42, or before-UUID:42"
 
 
@@ -84,8 +83,9 @@ def _check_time(point: Point, backup: Backup, reach: binlog.Reach) -> None:
 
 
 def committed_until(backup: Backup) -> str:
-    """The time after which no transaction in it was committed, by the clock of the committing server."""
-    return backup.committed or instant.precise(datetime.fromisoformat(backup.at) + _MARGIN)
+    """The time after which no transaction in it was committed, by the clock of the committing server. Releases that did
+    not record commit times: as late as clocks may differ."""
+    return backup.committed or instant.precise(datetime.fromisoformat(backup.at) + MARGIN)
 
 
 def _too_new(text: str) -> Refused:

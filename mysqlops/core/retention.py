@@ -7,7 +7,8 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 
-from mysqlops.core.backup import FAILED, RESTORED, SIGNED, Backup, newest_first
+from mysqlops.core.backup import FAILED, RESTORED, SIGNED, Backup
+from mysqlops.core.backup_order import newest_first
 from mysqlops.core.owner import Owner
 from mysqlops.errors import ConfigError
 

@@ -71,10 +71,13 @@ def rehearse(api: Api, manifest: Json) -> Json:
 
 
 def live(api: Api, manifest: Json) -> Json | None:
-    """The object of a cluster, if it exists; raises Refused if it is another cluster's or nobody's of ours."""
+    """The object of a cluster, if it exists; raises Refused if it is another cluster's or nobody's of ours, or if it is
+    immutable and holds something else."""
     kind, name = manifest["kind"], manifest["metadata"]["name"]
     found = api.find(kind, name) if ownership.is_of_a_cluster(manifest) else None
-    if found is not None and (reason := ownership.stranger(manifest, found)) is not None:
+    if found is None:
+        return None
+    if (reason := ownership.stranger(manifest, found) or ownership.fixed(manifest, found)) is not None:
         raise errors.Refused([reason])
     return found
 

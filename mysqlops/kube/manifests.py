@@ -31,7 +31,8 @@ def folder() -> Traversable:
 def load_base() -> list[Json]:
     """The objects of base/ in the order of its kustomization, ConfigMaps first, without the agent's program.
 
-    Only the parts of kustomize that our own file uses are supported: resources, and a configMapGenerator of files.
+    Only the parts of kustomize that our own file uses are supported: resources, and a configMapGenerator of files,
+    which may be immutable.
     """
     found: list[Json] = json.loads(_base())
     return found
@@ -78,4 +79,5 @@ def _config_map(base: Traversable, entry: Json, labels: dict[str, str]) -> Json:
         "kind": "ConfigMap",
         "metadata": {"name": entry["name"], "labels": dict(labels)},
         "data": {file.name: file.read_text(encoding="utf-8") for file in texts},
+        **({"immutable": True} if entry.get("options", {}).get("immutable") else {}),
     }

@@ -25,6 +25,7 @@ _WHOLE = {
     ("kubectl-replace", "Update"),
 }
 _CONTENT = ("f:data", "f:stringData", "f:binaryData")
+_DEEPEST = 50  # levels of fields; a pod's template has about 15
 _NOBODY = "before-first-apply"  # the server's word, once the list of managers is empty
 _DEFAULTS = {"protocol": "TCP"}  # of the keys that distinguish list items
 
@@ -197,8 +198,18 @@ def conflict(manifest: Json, owners: Sequence[FieldOwner]) -> Reason:
 
 
 def _entries(found: Json) -> list[Json]:
+    """Whoever may patch an object can write there what they like: what is deeper than any object names no field."""
     entries: list[Json] = found["metadata"].get("managedFields") or []
-    return entries
+    return [entry if _is_flat(entry.get("fieldsV1")) else {**entry, "fieldsV1": {}} for entry in entries]
+
+
+def _is_flat(fields: Any) -> bool:
+    level = [fields] if isinstance(fields, dict) else []
+    for _ in range(_DEEPEST):
+        level = [inside for one in level for inside in one.values() if isinstance(inside, dict) and inside]
+        if not level:
+            return True
+    return False
 
 
 def _is_whole(entry: Json) -> bool:

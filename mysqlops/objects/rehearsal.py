@@ -55,7 +55,7 @@ def belongings(made: Json, data: Mapping[str, str], agent: Mapping[str, str]) ->
     config = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": named}
     return (
         {**policy, "spec": _rules(cluster, has_repository=_mounts_repository(made))},
-        {**config, "data": {render.MY_CNF: data[render.MY_CNF]}, "binaryData": dict(agent)},
+        {**config, "data": {render.MY_CNF: data[render.MY_CNF]}, "binaryData": dict(agent), "immutable": True},
     )
 
 

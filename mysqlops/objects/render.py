@@ -226,7 +226,7 @@ def renamed(config_map: Json, name: str) -> Json:
     """The same content under another name, without what the API server added."""
     kept = {key: config_map["metadata"].get(key) or {} for key in ("labels", "annotations")}
     metadata = {"name": name, "namespace": config_map["metadata"]["namespace"], **kept}
-    data: Json = {key: config_map[key] for key in ("data", "binaryData") if key in config_map}
+    data: Json = {key: config_map[key] for key in ("data", "binaryData", "immutable") if key in config_map}
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, **data}
 
 

@@ -2,7 +2,9 @@
 
 One version of mysqlops is one agent, whoever runs it: a wheel carries the program, made when the wheel was built. In a
 checkout it is made of the sources, and of the wheel in vendor/ instead of what is installed. The same sources give the
-same digest with any Python, and the same bytes with the same bz2 and zlib.
+same bytes with any Python: all that is compressed is compressed by bz2, whose output has been the same since 2000.
+So programs are compared byte by byte. Never by their files: an archive can hold others for zipimport, which runs it,
+than for zipfile (a name with a NUL, a second directory of 64 bits).
 It must stay small: `kubectl apply` keeps a copy of the whole ConfigMap in an annotation of at most 256 KiB.
 So modules are shipped without docstrings, comments and annotations of functions, with the same line numbers, and
 compressed together, which saves two fifths. agent/unpack.py makes them importable; so does an import of either package
@@ -80,20 +82,6 @@ def from_sources() -> Bundle:
     return Bundle(_zipped(outside), version)
 
 
-def is_same(one: bytes, other: bytes) -> bool:
-    """Whether two programs hold the same files, whatever zlib wrote them; False for what is no program."""
-    try:
-        return one == other or _files_of(one) == _files_of(other)
-    except _UNREADABLE:
-        return False
-
-
-def _files_of(content: bytes) -> dict[str, bytes]:
-    outside = _unzipped(content)
-    inside = unpack.files(outside.pop(unpack.PROGRAM))
-    return outside | {f"program/{path}": text for path, text in inside.items()}
-
-
 def files(content: bytes) -> dict[str, bytes]:
     """What the program's modules are imported from."""
     return unpack.files(_unzipped(content)[unpack.PROGRAM])
@@ -139,7 +127,7 @@ def _zipped(files: Mapping[str, bytes]) -> bytes:
         for path, text in files.items():
             entry = zipfile.ZipInfo(path, _EPOCH)
             entry.create_system, entry.external_attr = _UNIX, _MODE << 16
-            archive.writestr(entry, text, zipfile.ZIP_DEFLATED, compresslevel=9)
+            archive.writestr(entry, text, zipfile.ZIP_STORED)
     return buffer.getvalue()
 
 

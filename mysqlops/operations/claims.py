@@ -109,7 +109,7 @@ def is_counted(session: Session, name: str, member: str) -> bool:
 
 
 def noted_group(session: Session, name: str) -> group.Note:
-    """The note, of a Lease from the past as its members will correct it."""
+    """The group's note. Where the Lease is from the past, it is what its members will correct it to."""
     return group.note_of(timeline_notes.newest(session.client, name))
 
 

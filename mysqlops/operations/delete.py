@@ -24,10 +24,13 @@ def plan(client: Client, name: str, *, purge_data: bool) -> Plan:
     """The deletions in order, the StatefulSet first: members must stop before what they use is gone. Raises Refused."""
     selector = names.selector_text(name)
     steps = []
-    if own.find(client, "Job", names.adopt_job(name), name) is not None:
-        steps.append(Step("delete", "Job", names.adopt_job(name), f"copies data into {name}"))
-    if own.find(client, "Job", rehearsal.name_for(name), name) is not None:
-        steps.append(Step("delete", "Job", rehearsal.name_for(name), f"rehearses an upgrade of {name}"))
+    for job, why in (
+        (names.adopt_job(name), f"copies data into {name}"),
+        (rehearsal.name_for(name), f"rehearses an upgrade of {name}"),
+        (names.restore_job(name), f"fills a claim of {name}"),
+    ):
+        if (found := own.find(client, "Job", job, name)) is not None:
+            steps.append(_step("Job", found, why))
     for kind in (
         "CronJob",
         "Deployment",
@@ -41,10 +44,10 @@ def plan(client: Client, name: str, *, purge_data: bool) -> Plan:
         "ServiceAccount",
         "ConfigMap",
     ):
-        found = _orphans(client, name) if kind == "Pod" else client.list(kind, selector)
-        steps += [Step("delete", kind, item["metadata"]["name"], f"belongs to {name}") for item in found]
-    if own.find(client, "Lease", names.receiver(name), name) is not None:
-        steps.append(Step("delete", "Lease", names.receiver(name), f"belongs to the receiver of {name}'s binary logs"))
+        listed = _orphans(client, name) if kind == "Pod" else client.list(kind, selector)
+        steps += [_step(kind, item, f"belongs to {name}") for item in listed]
+    if (found := own.find(client, "Lease", names.receiver(name), name)) is not None:
+        steps.append(_step("Lease", found, f"belongs to the receiver of {name}'s binary logs"))
     if purge_data:
         for kind in ("Lease", "Secret"):
             existing = [
@@ -52,17 +55,18 @@ def plan(client: Client, name: str, *, purge_data: bool) -> Plan:
                 for manifest in client.list(kind, selector)
                 if manifest["metadata"]["name"] not in _not_data(name)
             ]
-            steps += [_of_data(kind, manifest, "opens the data") for manifest in existing]
+            steps += [_step(kind, manifest, "opens the data", destructive=True) for manifest in existing]
         claims = observe.own_claims(client, name)
-        steps += [_of_data("PersistentVolumeClaim", claim, "holds data") for claim in claims]
+        steps += [_step("PersistentVolumeClaim", claim, "holds data", destructive=True) for claim in claims]
     elif any(step.kind == "StatefulSet" for step in steps):
         _check_kept(client, name)
     return Plan(tuple(steps))
 
 
-def _of_data(kind: str, found: Json, why: str) -> Step:
-    """Exactly the object that was seen: data that somebody else put under the name meanwhile stays."""
-    return Step("delete", kind, found["metadata"]["name"], why, destructive=True, uid=found["metadata"]["uid"])
+def _step(kind: str, found: Json, why: str, *, destructive: bool = False) -> Step:
+    """Exactly the object that was seen: what somebody else put under the name meanwhile stays."""
+    metadata = found["metadata"]
+    return Step("delete", kind, metadata["name"], why, destructive=destructive, uid=metadata["uid"])
 
 
 def _orphans(client: Client, name: str) -> list[Json]:
@@ -89,6 +93,12 @@ def kept(client: Client, name: str) -> list[str]:
         *secrets,
         *leases,
     ]
+
+
+def strangers(client: Client, name: str) -> list[str]:
+    """Claims with names as this cluster's that are another application's, or another cluster's."""
+    mine = {claim["metadata"]["name"] for claim in observe.own_claims(client, name)}
+    return [f"PersistentVolumeClaim {claim}" for claim in observe.claims(client, name) if claim not in mine]
 
 
 def _check_kept(client: Client, name: str) -> None:

@@ -213,51 +213,49 @@ def await_healthy(session: Session, name: str) -> status.Status:
     """Wait until the cluster is whole, whoever is fenced by a user; raises WaitTimeout with the state seen last, or
     StepFailed once it waits for members that no pod brings back."""
     seen_online: set[str] = set()
-    must_come = _must_come(session)
     fenced = ordered.fenced(orders.read(session.client, name))
 
-    def look() -> status.Status | waiting.Pending:
-        now = verdict.judge(observe.cluster(session.client, name, session.clock))
+    def is_whole(now: status.Status) -> bool:
         for member in now.members:
             if member.state == view.ONLINE and member.name not in seen_online:
                 seen_online.add(member.name)
                 session.progress.say(f"{member.name} is ONLINE as {member.role} on {member.node}")
-        if status.is_whole(now, fenced):
+        return status.is_whole(now, fenced)
+
+    return awaited(session, name, is_whole, f"{name} to be whole")
+
+
+def await_primary(session: Session, name: str) -> status.Status:
+    """The same, until clients can write."""
+    return awaited(session, name, lambda now: now.primary is not None, f"a primary of {name}")
+
+
+def awaited(session: Session, name: str, is_done: Callable[[status.Status], bool], what: str) -> status.Status:
+    """Wait for a state that needs a group; raises as `await_healthy`."""
+    patience = [waiting.Patience(session, _AWAITED_SECONDS)]
+
+    def look() -> status.Status | waiting.Pending:
+        now = verdict.judge(observe.cluster(session.client, name, session.clock))
+        if is_done(now):
             return now
-        must_come(now)
+        if not now.awaited:
+            patience[0] = waiting.Patience(session, _AWAITED_SECONDS)
+        elif patience[0].is_over():
+            _refuse_to_wait(now)
+        if not now.conditions:
+            return waiting.Pending(what)
         first = now.conditions[0]
         reasons = "; ".join(condition.message for condition in now.conditions)
         hint = f"{first.hint}; the members continue by themselves: mysqlops status {name} --watch"
-        return waiting.Pending(f"{name} to be whole", reasons, first.message, hint)
+        return waiting.Pending(what, reasons, first.message, hint)
 
     return waiting.until(session, look)
 
 
-def await_primary(session: Session, name: str) -> status.Status:
-    """The same until the group has a primary."""
-    must_come = _must_come(session)
-
-    def has_primary(now: status.Status) -> bool:
-        if now.primary is None:
-            must_come(now)
-        return now.primary is not None
-
-    return observe.until(session, name, has_primary, f"a primary of {name}")
-
-
-def _must_come(session: Session) -> Callable[[status.Status], None]:
-    """Raises StepFailed once the members have waited for a while for one that no pod brings back: somebody lowered the
-    replicas in an outage."""
-    patience = [waiting.Patience(session, _AWAITED_SECONDS)]
-
-    def check(now: status.Status) -> None:
-        if not now.awaited:
-            patience[0] = waiting.Patience(session, _AWAITED_SECONDS)
-        elif patience[0].is_over():
-            for reason in status.reasons_of(now, "no-primary"):
-                raise errors.StepFailed(reason.message, hint=f"{reason.hint}; then run the same command again")
-
-    return check
+def _refuse_to_wait(now: status.Status) -> None:
+    """Somebody lowered the replicas in an outage: no pod brings those back for whom the others wait."""
+    for reason in status.reasons_of(now, "no-primary"):
+        raise errors.StepFailed(reason.message, hint=f"{reason.hint}; then run the same command again")
 
 
 def prove(

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from mysqlops import errors
-from mysqlops.core import names
+from mysqlops.core import mysqld_config, names
 from mysqlops.core.plan import Step
 from mysqlops.core.typed import Json
 from mysqlops.kube import manifests
@@ -21,7 +21,19 @@ from mysqlops.planning import status, storage, verdict
 from mysqlops.planning.checks import all as listed
 from mysqlops.planning.checks import fixes as planning
 from mysqlops.planning.checks import volumes
-from mysqlops.planning.checks.model import BUDGET, CLASSES, ROLE, TARGETS, VOLUMES, Answer, Check, Facts, Finding
+from mysqlops.planning.checks.model import (
+    BUDGET,
+    CLASSES,
+    MAPS,
+    ROLE,
+    TARGETS,
+    VOLUMES,
+    Answer,
+    Check,
+    Facts,
+    Finding,
+    Map,
+)
 
 _ASK_SECONDS = 4.0
 _NEWER = {"binlogs", "flushes", "growth", "limits", "reach"}  # parts that agents of the first release do not know
@@ -73,6 +85,7 @@ def observe_all(session: Session, name: str, parts: Collection[str]) -> Facts:
     unread: dict[str, str] = {pod: "its agent is not running" for pod in seen.pods if pod not in running}
     reads: dict[str, Callable[[], Any]] = {kind: partial(client.find, kind, name) for kind in (BUDGET, ROLE)}
     reads |= {CLASSES: partial(client.list, CLASSES), VOLUMES: partial(_volumes, client, seen)}
+    reads[MAPS] = partial(_maps, client, name)
     reads |= {pod: partial(_ask, session, pod, sorted(parts), replicas) for pod in running}
     if seen.targets is None:
         unread[TARGETS] = "this user may not list Secrets"
@@ -87,6 +100,7 @@ def observe_all(session: Session, name: str, parts: Collection[str]) -> Facts:
         wanted=_wanted(name),
         classes=() if CLASSES in unread else tuple(found[CLASSES]),
         volumes={} if VOLUMES in unread else found[VOLUMES],
+        maps=() if MAPS in unread else found[MAPS],
         unread=unread,
     )
 
@@ -96,6 +110,19 @@ def _volumes(client: Client, seen: status.Observed) -> dict[str, Json]:
     bound = filter(None, map(volumes.volume_of, storage.in_use(seen).values()))
     found = {volume: client.find(VOLUMES, volume) for volume in bound}
     return {volume: one for volume, one in found.items() if one is not None}
+
+
+def _maps(client: Client, name: str) -> tuple[Map, ...]:
+    """Raises Refused if another release wrote them, Forbidden."""
+    from mysqlops.operations import existing, upgrade  # modules that most checks do not need
+
+    running = observe.must_run(client, name)
+    wanted = [item for item in upgrade.as_rendered(running) if item["kind"] == "ConfigMap"]
+    live = existing.objects(client, wanted)
+    refused = tuple(mysqld_config.objections(running.spec.mysqld))
+    return tuple(
+        Map(item, live["ConfigMap", item["metadata"]["name"]], refused if "data" in item else ()) for item in wanted
+    )
 
 
 def fixes(session: Session, name: str, chosen: Sequence[Check]) -> list[Step]:

@@ -52,7 +52,7 @@ def run(
     for pod in made:
         if pod["status"].get("phase") == "Succeeded":
             return pod
-    if _has(session.client.get("Job", name), "Complete"):  # the pods of its failed attempts say nothing by now
+    if _has(_must_exist(session, name), "Complete"):  # the pods of its failed attempts say nothing by now
         text = f"Job {name} has completed, but its pod is gone, and with it what it reported"
         raise errors.StepFailed(text, hint=f"kubectl describe job {name}; look at what it made before you run it again")
     if not made:
@@ -95,7 +95,7 @@ def _await_end(session: Session, job: Json, tell: Callable[[str, str], str]) -> 
 
     def look() -> waiting.Pending | None:
         nonlocal said
-        found = session.client.get("Job", name)
+        found = _must_exist(session, name)
         if found["metadata"]["uid"] != job["metadata"]["uid"]:
             text = f"Job {name} was deleted and created again by somebody else while this command waited for it"
             raise errors.StepFailed(text, hint="run the same command again")
@@ -106,6 +106,14 @@ def _await_end(session: Session, job: Json, tell: Callable[[str, str], str]) -> 
 
     waiting.until(session, look, poll_seconds=_POLL_SECONDS)
     return said
+
+
+def _must_exist(session: Session, name: str) -> Json:
+    """The Job; raises StepFailed if somebody deleted it: of two commands that wait for one Job, the first does."""
+    if (found := session.client.find("Job", name)) is None:
+        text = f"Job {name} was deleted while this command waited for it: another command may have its result"
+        raise errors.StepFailed(text, hint="run the same command again")
+    return found
 
 
 def _begun(pod: Json) -> str:

@@ -42,7 +42,12 @@ def deletion(client: Client, cluster: str, token: str) -> Plan:
 def _is(step: Step, live: Json, token: str) -> bool:
     """An object that was replaced since the plan is another one, whatever its marks."""
     is_same = not step.uid or step.uid == live["metadata"]["uid"]
-    return bool(token) and is_same and status.annotations_of(live).get(names.ANNOTATION_COPY) == token
+    return is_same and has(live, token)
+
+
+def has(live: Json, token: str) -> bool:
+    """Never without a token: what has none is not marked."""
+    return bool(token) and status.annotations_of(live).get(names.ANNOTATION_COPY) == token
 
 
 def _reason(cluster: str, strange: list[Step]) -> Reason:

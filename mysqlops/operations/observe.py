@@ -136,14 +136,11 @@ def claims(client: Client, cluster: str) -> list[str]:
 
 
 def own_claims(client: Client, cluster: str) -> list[Json]:
-    """Those of them without another cluster's label: they may be deleted with this cluster."""
+    """Those of them that no other cluster or application has labelled: they may be deleted with this cluster. A chart's
+    StatefulSet of the same name has claims of the same names; one without any label was made by hand, for this."""
     claims = client.list("PersistentVolumeClaim")
     existing = [claim for claim in claims if names.is_claim_of(claim["metadata"]["name"], cluster)]
-    return [
-        claim
-        for claim in existing
-        if (claim["metadata"].get("labels") or {}).get(names.LABEL_INSTANCE, cluster) == cluster
-    ]
+    return [claim for claim in existing if ownership.may_hold_data_of(claim, cluster)]
 
 
 def unaccounted_claims(client: Client, cluster: str, template: str) -> list[str]:
@@ -256,14 +253,19 @@ def settled(session: Session, name: str) -> status.Observed:
 
 
 def until(session: Session, name: str, is_done: Callable[[status.Status], bool], what: str) -> status.Status:
-    """Wait for a state of the cluster; raises WaitTimeout with the state seen last."""
+    """Wait for a state of the cluster; raises WaitTimeout with the state seen last, and with what leads out if no group
+    runs."""
 
     def look() -> status.Status | waiting.Pending:
         now = judged(session, name)
         if is_done(now):
             return now
         seen = "; ".join(condition.message for condition in now.conditions)
-        return waiting.Pending(what, seen or "nothing else is wrong", f"waiting for {what}: {seen}" if seen else "")
+        hint = "; ".join(reason.hint or "" for reason in status.reasons_of(now, "no-primary"))
+        again = f"{hint}; then run the same command again" if hint else ""
+        return waiting.Pending(
+            what, seen or "nothing else is wrong", f"waiting for {what}: {seen}" if seen else "", again
+        )
 
     return waiting.until(session, look)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from mysqlops.core import ownership
 from mysqlops.core.typed import Json
 from mysqlops.errors import Reason, Refused
 from mysqlops.kube.client import Client
@@ -14,9 +15,13 @@ DATA = (REPLICAS, CLAIM_TEMPLATES)  # what changes when all members stop and sta
 
 
 def check(client: Client, objects: Iterable[tuple[Json, Json | None]]) -> None:
-    """Each wanted object with the existing one; raises Refused with every field, its owner, and the way out."""
+    """Each wanted object with the existing one; raises Refused with every field, its owner, and the way out,
+    and with each ConfigMap whose content cannot change."""
     reasons: list[Reason] = []
     for wanted, found in objects:
+        if found is not None and (content := ownership.fixed(wanted, found)) is not None:
+            reasons.append(content)
+            continue
         if found is not None and (opening := field_owners.cut_off(found, wanted)) is not None:
             reasons.append(opening)
         if found is None or not field_owners.has_others(found):

@@ -74,17 +74,20 @@ def _readable(client: Client, kind: str) -> list[Json] | None:
 
 
 def known_passwords(client: Client, cluster: str) -> list[str]:
-    """Whoever may create Secrets, and read none, could choose the passwords and the CA of a cluster that comes later.
-    One that was formed before has claims, and needs its Secrets."""
+    """Whoever may create Secrets, and read none, could choose the passwords, the CA and the members' key of a cluster
+    that comes later. One that was formed before has claims, and needs its Secrets."""
     if observe.claims(client, cluster):
         return []
     purposes = (secret_map.INTERNAL, secret_map.ROOT, secret_map.CA)
-    secrets = [names.credentials_secret(cluster), *(secret_map.secret(cluster, purpose) for purpose in purposes)]
-    found = client.together([partial(client.find, "Secret", secret) for secret in secrets])
-    text = "exists and is filled: whoever filled it knows the passwords or the CA of the new cluster"
+    ours = [names.credentials_secret(cluster), *(secret_map.secret(cluster, purpose) for purpose in purposes)]
+    knows = dict.fromkeys(ours, "the passwords or the CA of the new cluster; delete it for others")
+    # A user may fill these: cert-manager does, or External Secrets.
+    knows[secret_map.secret(cluster, secret_map.APP)] = "the application's password; delete it unless that was you"
+    knows[names.tls_secret(cluster)] = "the members' TLS key; delete it unless that was you or cert-manager"
+    found = client.together([partial(client.find, "Secret", secret) for secret in knows])
     return [
-        f"Secret {secret} {text}; delete it for others"
-        for secret, existing in zip(secrets, found, strict=True)
+        f"Secret {secret} exists and is filled: whoever filled it knows {what}"
+        for (secret, what), existing in zip(knows.items(), found, strict=True)
         if existing and existing.get("data")
     ]
 

@@ -16,10 +16,11 @@ from mysqlops.errors import Reason, Refused
 from mysqlops.objects import backup as jobs_of_backups
 from mysqlops.objects import schedule
 from mysqlops.operations import backup as backups
-from mysqlops.operations import fresh, leases, lock, restic, signing, targets, timeline_notes
+from mysqlops.operations import fresh, leases, lock, readers, restic, signing, targets, timeline_notes
 from mysqlops.operations.session import Session
 from mysqlops.planning import status
 
+_FORGETS = ("forget", "--prune")  # of restic, as commands run it
 _MAKERS = ("create", schedule.BACKUP)  # LABEL_STEPS of a Job of `backup create`, and of one of a schedule
 
 
@@ -66,7 +67,10 @@ def prune_plan(session: Session, name: str, target: Target, policy: retention.Po
     has_key = bool(signing.key_of(session.client, name))
     under_way = in_the_making(session, target, name)
     over = retention.expired(listed, policy, session.clock.now(), has_key=has_key)
-    if found := [stored for stored in over if not under_way.spares(stored)]:
+    found = [stored for stored in over if not under_way.spares(stored)]
+    if found:
+        read = readers.look(session, target)
+        found = [stored for stored in found if read.why(stored) is None]
         _check_alone([*running, *_pruning(session, target)], name)
     return found
 
@@ -87,9 +91,12 @@ def delete_plan(session: Session, target: Target, backup_id: str) -> tuple[backu
 
 
 def check_delete(session: Session, target: Target, listed: list[backup.Backup], backup_id: str) -> backup.Backup:
-    """Raises Refused for the last backup of its history that is known to be good, and for one that is being made."""
+    """Raises Refused for the last backup of its history that is known to be good, for one that is being made, and for
+    one that a restore reads."""
     chosen = backups.pick(listed, target, backup_id)
     _check_complete(session, target, chosen)
+    if (reason := readers.look(session, target).why(chosen)) is not None:
+        raise Refused([reason])
     has_key = bool(signing.key_of(session.client, chosen.cluster))
     own = [stored for stored in listed if stored.owner == chosen.owner]
     own = retention.counting(own, session.clock.now(), has_key=has_key)
@@ -112,22 +119,30 @@ def _check_complete(session: Session, target: Target, chosen: backup.Backup) -> 
 
 
 def _check_alone(running: Sequence[Json], cluster: str) -> None:
-    """Raises Refused while a Job of the same cluster removes what its policy does not keep: each would judge by what
-    the other is removing, and a verification that came between the two looks would count for one only."""
-    own = names.selector(cluster).items()
-    if found := {job["metadata"]["name"] for job in running if own <= (job["metadata"].get("labels") or {}).items()}:
-        text = f"Job {', '.join(sorted(found))} may be removing backups that its policy does not keep"
+    """Raises Refused while a Job of the same cluster, or of a command, removes backups: each would judge by what the
+    other is removing, and a verification that came between the two looks would count for one only."""
+    if found := {job["metadata"]["name"] for job in running if _cluster_of(job) in ("", cluster)}:
+        text = f"Job {', '.join(sorted(found))} may be removing backups"
         raise Refused([Reason("backup-under-way", text, "wait until it has ended: kubectl get jobs")])
 
 
+def _cluster_of(job: Json) -> str:
+    """Empty for one that a command runs: it removes backups of any cluster."""
+    return str((job["metadata"].get("labels") or {}).get(names.LABEL_INSTANCE, ""))
+
+
 def _pruning(session: Session, target: Target) -> list[Json]:
-    """The Jobs that remove backups in the end, whatever else they do: they take no lock of the target."""
+    """The Jobs that remove backups in the end, whatever else they do. A schedule's take no lock of the target, and a
+    command's go on when it is killed, waiting for restic's lock if need be: its entry is listed until they are done."""
     return [job for job in targets.jobs_of(session.client, target) if _removes(job["spec"]["template"]["spec"])]
 
 
 def _removes(pod: Json) -> bool:
     containers = [*pod.get("initContainers", []), *pod.get("containers", [])]
-    return any(container.get("name") == jobs_of_backups.FORGET.name for container in containers)
+    return any(
+        container.get("name") == jobs_of_backups.FORGET.name or {*_FORGETS} <= {*(container.get("command") or [])}
+        for container in containers
+    )
 
 
 def in_the_making(session: Session, target: Target, cluster: str) -> making.Making:
@@ -209,13 +224,15 @@ def _check_still(session: Session, target: Target, gone: Sequence[backup.Backup]
     it removes any."""
     spared = f"nothing is removed from target {target.name}"
     fresh.check(session, spared, decided_at, looks_seconds=2.0 * session.timeout_seconds)
-    running = _pruning(session, target)
+    running, read = _pruning(session, target), readers.look(session, target)
     for cluster in {stored.cluster for stored in gone}:
         _check_alone(running, cluster)
+    if reasons := [why for stored in gone if (why := read.why(stored)) is not None]:
+        raise Refused(reasons)
 
 
 def _forget(session: Session, target: Target, ids: Sequence[str]) -> None:
-    restic.run(session, target, "--retry-lock", "2m", "forget", "--prune", *ids)
+    restic.run(session, target, "--retry-lock", "2m", *_FORGETS, *ids)
 
 
 def _has_own_volume(session: Session, one: backup.Backup) -> bool:

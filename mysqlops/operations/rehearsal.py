@@ -21,7 +21,6 @@ from mysqlops.objects import rehearsal as objects
 from mysqlops.operations import backup as backups
 from mysqlops.operations import (
     deploy,
-    existing,
     image_check,
     jobs,
     observe,
@@ -222,7 +221,7 @@ def _make(session: Session, wanted: Json, uid: str) -> None:
                 raise Refused([_foreign(kind, name)])
             session.client.delete(kind, name, uid=found["metadata"]["uid"])
             return waiting.Pending(f"{kind} {name} of an earlier rehearsal to be deleted")
-        elif drift.differences(wanted, existing.as_packed_here(wanted, found)):
+        elif drift.differences(wanted, found):
             raise Refused([_foreign(kind, name)])  # somebody was faster: the pod may run their program
         return None
 

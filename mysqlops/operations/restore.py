@@ -35,6 +35,7 @@ from mysqlops.operations import (
     jobs,
     lock,
     marked,
+    new_name,
     observe,
     orders,
     own,
@@ -84,13 +85,8 @@ def shown(wanted: ClusterSpec, manifest: Json | None, why: str) -> list[str]:
 def check(session: Session, chosen: backup.Backup, spec: ClusterSpec, to: str = "") -> None:
     """Raises Refused: a cluster of that name, claims of one, a volume or memory too small, a backup known to be bad."""
     image_check.must_fit(session, spec)
-    reasons = []
-    if observe.running(session.client, spec.name) is not None:
-        text = f"--as {spec.name}: a cluster of that name already runs in this namespace"
-        hint = f"choose another name; if a restore was killed, mysqlops status {spec.name} shows how far it came"
-        reasons.append(Reason("name-taken", text, hint))
-    reasons += observe.check_name_is_free(session.client, spec.name)
-    reasons += _taken(session, spec.name, swapping.Aim(chosen.id, to))
+    reasons = observe.check_name_is_free(session.client, spec.name)
+    reasons += new_name.taken(session, spec.name, swapping.Aim(chosen.id, to))
     if quantity.parse_bytes(spec.storage_size) < chosen.size:
         text = f"--storage-size {spec.storage_size}: the backup has {quantity.format_bytes(chosen.size)}"
         reasons.append(Reason("volume-too-small", text, "give a larger size"))
@@ -119,28 +115,6 @@ def known_bad(chosen: backup.Backup) -> list[Reason]:
         return []
     text = f"{chosen.id} failed its verification: {chosen.verified.why}"
     return [Reason("backup-failed", text, "mysqlops backup list shows others")]
-
-
-def _taken(session: Session, name: str, aim: swapping.Aim | None) -> list[Reason]:
-    """Refuses existing claims of that name, unless a killed run of this restore made the only one, still unused."""
-    existing = observe.claims(session.client, name)
-    if not existing:
-        return []
-    first = session.client.find("PersistentVolumeClaim", names.claim(name, 0)) if len(existing) == 1 else None
-    begun = swapping.aim_of(first) if first is not None else None
-    if begun is None:
-        text = f"--as {name}: claims of that name hold data: {', '.join(existing)}"
-        hint = (
-            f"choose another name; or mysqlops deploy {name} starts a cluster with that data, also of a restore that "
-            f"was killed when the volume was ready; or mysqlops delete {name} --purge-data deletes it"
-        )
-        return [Reason("name-taken", text, hint)]
-    if begun == aim:
-        return []
-    text = f"--as {name}: claim {existing[0]} was made for {begun}, and may already hold it; this restore is of {aim}"
-    over = f"mysqlops delete {name} --purge-data deletes it, so that you can start over"
-    hint = f"{begun.command(name)} continues it; {over}"
-    return [Reason("other-point", text, hint)]
 
 
 def check_point(chosen: backup.Backup, chunks: Sequence[binlog.Chunk], to: str) -> binlog.Reach:
@@ -182,21 +156,24 @@ def execute(
             marked.deletion(session.client, spec.name, mark)
             for item in (first, *wanted):
                 marked.put(item, mark)
-        _make_claim(session, spec.name, first)
+        _make_claim(session, spec.name, first, mark)
         # The objects that the Job's pod mounts; the StatefulSet is created once the volume is ready.
         for item in wanted:
             if item["kind"] != "StatefulSet":
                 session.client.apply(item)
         maps = render.InUse(names.config_map(spec.name), names.agent_config_map(spec.name))
-        filled = fill(session, chosen, target, Filling(spec, maps, claim, to))
+        filled = Filled()
+        if not swapping.is_filled_for(session.client.get("PersistentVolumeClaim", claim), swapping.Aim(chosen.id, to)):
+            filled = fill(session, chosen, target, Filling(spec, maps, claim, to, is_new=True))
         session.client.apply(stateful_set)
         orders.runs_again(session.client, spec.name)
     return filled
 
 
-def _make_claim(session: Session, name: str, made: Json) -> None:
-    """As the StatefulSet would make it. A claim made since `check` must be for the same restore; raises Refused."""
-    if reasons := _taken(session, name, swapping.aim_of(made)):
+def _make_claim(session: Session, name: str, made: Json, mark: str) -> None:
+    """As the StatefulSet would make it. A cluster or a claim made since `check` is in the way, unless it is of the same
+    restore; raises Refused."""
+    if reasons := new_name.taken(session, name, swapping.aim_of(made), mark=mark):
         raise Refused(reasons)
     if session.client.find("PersistentVolumeClaim", made["metadata"]["name"]) is None:
         session.client.create("PersistentVolumeClaim", made)
@@ -212,6 +189,7 @@ class Filling:
     claim: str
     to: str = ""
     member: str = ""  # the member that has the claim, waits, and then rejoins its own group
+    is_new: bool = False  # of a cluster that is still to be created: a run that is killed before that continues
 
 
 @dataclass(frozen=True)
@@ -257,7 +235,8 @@ def fill(session: Session, chosen: backup.Backup, target: Target, filling: Filli
     jobs.delete(session, name, spec.name)
     # From here on the volume holds more than the backup: a later run must not mistake it for the backup alone.
     # The UID: another claim that has the name by now is not filled.
-    change = {"metadata": {"uid": claim["metadata"]["uid"], "annotations": swapping.aim_notes(None)}}
+    notes = swapping.filled_notes(swapping.Aim(chosen.id, filling.to)) if filling.is_new else swapping.aim_notes(None)
+    change = {"metadata": {"uid": claim["metadata"]["uid"], "annotations": notes}}
     session.client.patch("PersistentVolumeClaim", filling.claim, change)
     session.progress.say(f"{chosen.id} is restored: {filled}")
     if filled.reached:
@@ -278,11 +257,11 @@ def _fills(found: Json, wanted: Json) -> bool:
 
 def _aim(job: Json) -> tuple[str, ...]:
     template = job["spec"]["template"]
-    claims = [volume.get("persistentVolumeClaim", {}).get("claimName", "") for volume in template["spec"]["volumes"]]
+    mounted = [volume.get("persistentVolumeClaim", {}).get("claimName", "") for volume in template["spec"]["volumes"]]
     points = [
         variable["value"]
         for container in pods.specs(template)
         for variable in container.get("env", [])
         if variable["name"] in ("TO", "BACKUP_ID", "SNAPSHOT")
     ]
-    return (*sorted(claims), *points)
+    return (*sorted(mounted), *points)

@@ -157,10 +157,8 @@ def _close(session: Session, name: str) -> None:
     data_version.note(session.client, observe.judged(session, name))
     unproven.attempt(session, name)
     found = session.client.get("StatefulSet", name)
-    used, plain = render.in_use_of(found), names.agent_config_map(name)
-    if used.agent != plain:
-        newest = session.client.get("ConfigMap", used.agent)
-        session.client.apply(render.renamed(newest, plain))
+    used = render.in_use_of(found)
+    followers.bring_program(session, name, used.agent)
     followers.refresh(session, name)
     for old in render.superseded(session.client.list("ConfigMap", names.selector_text(name)), name, used):
         with suppress(errors.Conflict):  # somebody has put another one in its place

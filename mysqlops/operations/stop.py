@@ -158,7 +158,7 @@ def start(session: Session, name: str, *, wait: bool = True) -> Json:
 
 def _await_whole(session: Session, name: str, fenced: Mapping[str, str]) -> status.Status:
     """A rollout that was open when the members stopped still is: its own command ends it, after this one."""
-    now = observe.until(session, name, lambda one: status.is_whole(one, fenced, "rollout-open"), f"{name} to be whole")
+    now = deploy.awaited(session, name, lambda one: status.is_whole(one, fenced, "rollout-open"), f"{name} to be whole")
     for reason in status.reasons_of(now, "rollout-open"):
         session.progress.warn(f"{reason.message}: {reason.hint}")
     return now

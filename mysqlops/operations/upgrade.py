@@ -203,7 +203,12 @@ def objects(running: observe.Running, spec: ClusterSpec, *, in_place: bool = Fal
 def as_it_runs(client: Client, name: str) -> list[Json]:
     """The objects of a running cluster as the verbs left them, for tools that apply objects; raises Refused if another
     release made them."""
-    running = observe.must_run(client, name)
+    return as_rendered(observe.must_run(client, name))
+
+
+def as_rendered(running: observe.Running) -> list[Json]:
+    """The same of a cluster that was observed."""
+    name = running.spec.name
     if _agent_version(running) != (mine := bundle.build().version):
         text = f"{name} runs agent {_agent_version(running)}, and this mysqlops would render {mine}"
         raise Refused([Reason("agent-differs", text, f"mysqlops upgrade {name}, then render again")])

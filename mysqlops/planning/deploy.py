@@ -86,7 +86,7 @@ def _lost_credentials(live: Mapping[Key, Json | None], claims: Sequence[str]) ->
             f"claims {', '.join(sorted(claims))} hold a cluster's data, and its Secret {lost} is gone; "
             "new passwords would not open that data",
             "if members are running, their agents still have it: run this command again in half a minute; else restore "
-            f"Secret {lost} from a copy, or choose another NAME",
+            f"Secret {lost} from a copy, or choose another NAME; if a delete --purge-data was killed, run that again",
         )
     ]
 

@@ -73,7 +73,8 @@ def plan(seen: status.Observed, without: Collection[str] = ()) -> Recovery:
     back = {} if able else {pod: lasts[pod] for pod in staying} or _back(seen, now, note)
     staying = staying or {pod: last.counted() for pod, last in back.items()}
     if not staying:
-        raise Refused([Reason("all-missing", "no member is left that could form the group", "kubectl get pods")])
+        hint = f"kubectl get pods; if all data is lost: mysqlops restore BACKUP --in-place {now.name}"
+        raise Refused([Reason("all-missing", "no member is left that could form the group", hint)])
     if len(apart := {pod: own for pod, last in back.items() if (own := last.apart())}) > 1:
         raise Refused(_shown_apart(now.name, apart))
     if not missing and not back:

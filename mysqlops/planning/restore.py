@@ -183,6 +183,16 @@ def aim_notes(aim: Aim | None) -> dict[str, str | None]:
     }
 
 
+def filled_notes(aim: Aim) -> dict[str, str | None]:
+    """Those of the first claim of a new cluster once it is filled, until a group was formed with it."""
+    return {**aim_notes(None), names.ANNOTATION_FILLED: f"{aim.backup} {aim.to}".strip()}
+
+
+def is_filled_for(claim: Json, aim: Aim | None) -> bool:
+    notes = claim["metadata"].get("annotations") or {}
+    return aim is not None and notes.get(names.ANNOTATION_FILLED) == f"{aim.backup} {aim.to}".strip()
+
+
 def first_claim(stateful_set: Json, claim: str, found: Backup, to: str) -> Json:
     """The claim that the backup goes to, as a StatefulSet would create it, with a note of what fills it. A Job skips
     the steps that are done: another run continues with the claim only if it restores the same backup to the same

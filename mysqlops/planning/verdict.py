@@ -255,7 +255,8 @@ def _service_conditions(seen: Observed, primaries: list[str]) -> list[Condition]
     behind = seen.endpoints.get(service, ())
     if primaries and tuple(primaries) != tuple(behind):
         text = f"Service {service} routes to {', '.join(behind) or 'no pod'}, but the primary is {', '.join(primaries)}"
-        return [Condition("service-stale", text, f"kubectl describe service {service}")]
+        hint = f"kubectl describe service {service}; mysqlops doctor {seen.name} --fix recreates it if it was deleted"
+        return [Condition("service-stale", text, hint)]
     return []
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import json
 import os
 import signal
@@ -17,7 +18,13 @@ from typing import Any
 
 import pytest
 
-from mysqlops.core import rights
+from mysqlops import errors
+from mysqlops.clock import SystemClock
+from mysqlops.core import names, rights
+from mysqlops.kube.client import Client
+from mysqlops.operations import observe
+from mysqlops.operations.session import Progress, Session
+from mysqlops.planning import status
 from tests import waiting
 from tests.cluster import leftovers
 from tests.conftest import missing
@@ -29,6 +36,7 @@ _S3_KEYS = (("AWS_ACCESS_KEY_ID", "ROOT_ACCESS_KEY"), ("AWS_SECRET_ACCESS_KEY", 
 os.environ["MYSQLOPS_INSECURE_HTTP"] = "1"  # the lab's S3 server has no TLS
 # Of a container, as Pod Security restricted demands it.
 LOCKED = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
+_SESSION_SECONDS = 300.0
 SMALL = ("--storage-size", "1Gi", "--memory", "768Mi", "--cpu", "100m")
 
 
@@ -132,6 +140,10 @@ class Namespace:
                     found.append(f"{pod['metadata']['name']}: {ended['reason']} {last_words}")
         return found
 
+    def unlock(self, name: str = "mysql") -> None:
+        """The lock of a command that was killed: the next one need not wait until it has run out."""
+        self.kubectl("delete", "lease", names.operation_lease(name), "--ignore-not-found")
+
     def claim(self, name: str, size: str = "1Gi") -> None:
         spec = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": size}}}
         manifest = {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": name}, "spec": spec}
@@ -188,20 +200,32 @@ class Namespace:
         return {one["code"]: one for one in self.status()["conditions"]}
 
     def await_healthy(self, name: str = "mysql", seconds: float = 120) -> dict[str, Any]:
-        """What `status` said when it called the cluster healthy: a second look may find another moment."""
-        last = Result(1, "", "")
+        """What `status` said when it called the cluster healthy: a second look may find another moment. Until then this
+        process looks itself: commands that only ask would take the machine from the pods that are waited for."""
+        last, own = Result(1, "", ""), session(self.kubeconfig, self.name)
 
         def is_healthy() -> bool:
             nonlocal last
+            if observe.judged(own, name).verdict != status.HEALTHY:
+                return False
             last = self.mysqlops("status", name, "-o", "json")
             return last.code == 0
 
         try:
-            eventually(is_healthy, f"{name} healthy", seconds)
+            eventually(is_healthy, f"{name} healthy", seconds, away=(errors.MysqlopsError,))
         except AssertionError as error:
+            last = self.mysqlops("status", name, "-o", "json")
             raise AssertionError(f"{error}; {last.out[-3000:]}{last.err[-500:]}") from None
         found: dict[str, Any] = last.json()
         return found
+
+
+@functools.cache  # a client's connections stay open as long as it is there
+def session(kubeconfig: str, namespace: str) -> Session:
+    """As a command of the CLI has it, without a voice."""
+    client = Client(kubeconfig=kubeconfig, context=None, namespace=namespace)
+    quiet = Progress(lambda _: None, lambda _: None, lambda _: None)
+    return Session(client, SystemClock(), quiet, _SESSION_SECONDS)
 
 
 def make_namespace(name: str, level: str = "restricted", kubeconfig: str = KUBECONFIG) -> Namespace:

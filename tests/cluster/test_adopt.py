@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
@@ -40,10 +41,12 @@ def cluster(namespace: Namespace, tmp_path_factory: pytest.TempPathFactory) -> N
     return namespace
 
 
-def _copied_accounts(cluster: Namespace) -> list[list[str]]:
-    return cluster.sql(
-        "mysql-2", "SELECT user FROM mysql.user WHERE user IN ('shopper', 'mysqlops_adopt', 'mysqlops_load')"
-    )
+_COPIED_ACCOUNTS = "SELECT user FROM mysql.user WHERE user IN ('shopper', 'mysqlops_adopt', 'mysqlops_load')"
+
+
+def _until_replicated(cluster: Namespace, query: str, rows: list[list[Any]]) -> None:
+    """A member that is not the primary has what was copied, a moment after the command has ended."""
+    eventually(lambda: cluster.sql("mysql-2", query) == rows, f"mysql-2 answers {rows} to {query}")
 
 
 def _orders(cluster: Namespace) -> int:
@@ -75,9 +78,9 @@ def test_a_rehearsal_copies_everything_and_leaves_the_source_alone(cluster: Name
     told = done.json()
     assert (told["databases"], told["different"], told["tables"], told["rows"]) == (["notes", "shop"], [], 3, 903)
     assert old_server.sql(cluster, "SELECT @@super_read_only; INSERT INTO shop.orders VALUES (1000, 2)") == "0"
-    assert cluster.sql("mysql-2", "SELECT COUNT(*) FROM shop.big") == [[800]]
+    _until_replicated(cluster, "SELECT COUNT(*) FROM shop.big", [[800]])
     assert "shopper@%" in told["accounts"]
-    assert _copied_accounts(cluster) == []
+    _until_replicated(cluster, _COPIED_ACCOUNTS, [])
     assert PASSWORD not in done.out + done.err
 
 
@@ -113,19 +116,19 @@ def test_a_last_copy_whose_pod_is_lost_gives_the_source_its_writes_back(cluster:
     assert finishing.returncode == 6, told
     assert "an earlier pod of this Job was lost; the source takes writes again" in told
     assert old_server.sql(cluster, "SELECT @@super_read_only, @@read_only") == "0\t0"
-    assert _copied_accounts(cluster) == []
+    _until_replicated(cluster, _COPIED_ACCOUNTS, [])
 
 
 def test_a_last_copy_that_was_killed_is_finished_by_the_next(cluster: Namespace) -> None:
     killed(cluster, lambda: "adopt" in cluster.kubectl("get", "pods"), "adopt", "mysql", *FROM, "--finish", "--yes")
-    cluster.kubectl("delete", "lease", "mysql-operation", "--ignore-not-found")
+    cluster.unlock()
     done = cluster.mysqlops("adopt", "mysql", *FROM, "--finish", "--yes")
     assert done.code == 0, done.err
     assert _orders(cluster) == 901
     assert old_server.sql(cluster, "SELECT @@super_read_only") == "1"
     assert cluster.mysqlops("status", "mysql").code == 0
-    assert _copied_accounts(cluster) == [["shopper"]]
-    assert cluster.sql("mysql-2", "SELECT COUNT(*) FROM shop.a_pair") == [[2]], "views of an account that came last"
+    _until_replicated(cluster, _COPIED_ACCOUNTS, [["shopper"]])
+    _until_replicated(cluster, "SELECT COUNT(*) FROM shop.a_pair", [[2]])  # views of an account that came last
     assert "adopt-password" not in cluster.kubectl("get", "secret", "mysql-internal", "-o", "json")
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.cluster import data
-from tests.cluster.conftest import SMALL, Namespace, make_namespace
+from tests.cluster.conftest import AGENT_IMAGE, LOCKED, SMALL, Namespace, eventually, make_namespace, run
 
 UID = 1000680000
 _API = "admissionregistration.k8s.io/v1"
@@ -52,9 +52,22 @@ def _apply(cluster: Namespace, verb: str, items: list[dict[str, Any]]) -> None:
 def restricted(namespace: Namespace) -> Iterator[Namespace]:
     policies = [*_gives(namespace.name), *_refuses(namespace.name)]
     _apply(namespace, "apply", policies)
+    eventually(lambda: _is_refused(namespace), "the policies are in force", 60)
     namespace.claim("backups")
     yield namespace
     _apply(namespace, "delete", policies)
+
+
+def _is_refused(namespace: Namespace) -> bool:
+    """The API server's own copy of a policy comes a moment after the policy."""
+    user = {"runAsNonRoot": True, "runAsUser": 1, "fsGroup": 1, "seccompProfile": {"type": "RuntimeDefault"}}
+    spec = {
+        "securityContext": user,
+        "containers": [{"name": "main", "image": AGENT_IMAGE, "securityContext": LOCKED}],
+    }
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "asked"}, "spec": spec}
+    words = ("kubectl", f"--kubeconfig={namespace.kubeconfig}", "-n", namespace.name, "create", "--dry-run=server")
+    return _REFUSES in run(*words, "-f", "-", timeout=60, stdin=json.dumps(pod)).err
 
 
 def _user(namespace: Namespace, pod: str, container: str) -> str:

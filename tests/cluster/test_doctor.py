@@ -35,7 +35,7 @@ def test_a_new_cluster_is_well_but_for_its_backups(cluster: Namespace) -> None:
         began = time.monotonic()
         seen = _doctor(cluster)
         seconds.append(time.monotonic() - began)
-    assert seen["unchecked"].keys() == {"targets", "storage-class", "volumes"}
+    assert seen["unchecked"].keys() == {"targets", "contents", "storage-class", "volumes"}
     assert {one["check"] for one in seen["findings"]} <= {"backups", "spread", "errors"}, seen["findings"]
     assert "backups" in {one["check"] for one in seen["findings"]}
     print(f"doctor: {', '.join(f'{one:.1f}' for one in seconds)} s")
@@ -53,6 +53,27 @@ def test_an_administrator_sees_what_becomes_of_the_volumes(cluster: Namespace) -
     bound = {claim["spec"]["volumeName"] for claim in cluster.objects("pvc")}
     assert {volume for volume in bound if volume in found["evidence"]} == bound
     assert "reclaim policy Delete; no backup is scheduled" in found["evidence"]
+
+
+def test_who_may_patch_config_maps_changes_no_program_and_the_rest_is_found(cluster: Namespace) -> None:
+    def evidence() -> list[str]:
+        words = ("doctor", "mysql", "--check", "contents", "-o", "json")
+        (seen,) = json.loads(cluster.mysqlops(*words, MYSQLOPS_KUBECONFIG=KUBECONFIG).out)["clusters"]
+        assert seen["unchecked"] == {}
+        return [one["evidence"] for one in seen["findings"]]
+
+    def patch(name: str, change: dict[str, Any]) -> None:
+        cluster.kubectl("patch", "configmap", name, "--type=merge", "-p", json.dumps(change))
+
+    assert evidence() == []
+    for change in ({"binaryData": {"agent.pyz": "eA=="}}, {"immutable": False}, {"data": {"more.py": "x"}}):
+        with pytest.raises(AssertionError, match="field is immutable when `immutable` is set"):
+            patch("mysql-agent", change)
+    ours = json.loads(cluster.kubectl("get", "configmap", "mysql-config", "-o", "json"))["data"]["start.sh"]
+    patch("mysql-config", {"data": {"evil.sql": "SELECT 1", "start.sh": "exec true"}})
+    assert evidence() == ["differs: evil.sql, start.sh"]
+    patch("mysql-config", {"data": {"evil.sql": None, "start.sh": ours}})
+    assert evidence() == []
 
 
 def test_what_somebody_broke_is_found_and_the_fix_is_a_command(cluster: Namespace) -> None:

@@ -1,4 +1,8 @@
-"""The contract of the simulated API server, on a real one: what the fake says is what Kubernetes does."""
+"""The contract of the simulated API server, on a real one: what the fake says is what Kubernetes does.
+
+Most cases wait for real controllers, each with objects of its own names (tests/simulation/test_api.py), so they run
+beside each other, and each test reports one of them.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +12,10 @@ import contextlib
 import json
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -28,9 +34,18 @@ from tests.simulation import (
     stateful_set_cases,
     watch_cases,
 )
-from tests.simulation.backend import Backend
 
 _SECONDS = 90
+_TOGETHER = 6  # cases at once
+_CASES = [
+    *api_cases.CASES,
+    *apply_cases.CASES,
+    *pod_cases.CASES,
+    *job_cases.CASES,
+    *stateful_set_cases.CASES,
+    *watch_cases.CASES,
+]
+Case = Callable[[Any], None]  # of a Backend or a Kubelet
 
 
 class Real:
@@ -130,36 +145,11 @@ def _server(namespace: Namespace) -> Json:
     return found
 
 
-@pytest.fixture
-def backend(namespace: Namespace, account: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Real]:
-    address = urlsplit(_server(namespace)["server"])
-    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", str(address.hostname))
-    monkeypatch.setenv("KUBERNETES_SERVICE_PORT", str(address.port))
-    with contextlib.closing(Real(namespace.name, account)) as real:
-        yield real
-
-
-@pytest.mark.parametrize(
-    "case",
-    [
-        *api_cases.CASES,
-        *apply_cases.CASES,
-        *pod_cases.CASES,
-        *job_cases.CASES,
-        *stateful_set_cases.CASES,
-        *watch_cases.CASES,
-    ],
-    ids=lambda case: case.__name__,
-)
-def test_contract(case: Callable[[Backend], None], backend: Real) -> None:
-    case(backend)
-
-
 class RealKubelet:
     """Implements kubelet_cases.Kubelet: a pod beside whose container another one lives on."""
 
-    def __init__(self, api: Real, name: str) -> None:
-        self._api, self._name = api, name
+    def __init__(self, api: Real, case: str) -> None:
+        self._api, self._name = api, case.replace("_", "-")[:40].strip("-")
         self._found: list[str] = []
 
     def starts(self, count: int, seconds: float) -> list[float]:
@@ -188,9 +178,35 @@ class RealKubelet:
         return int(dies.get("restartCount", 0)) + bool(ended or dies.get("state", {}).get("waiting"))
 
 
+@pytest.fixture(scope="module")
+def running(
+    request: pytest.FixtureRequest, namespace: Namespace, account: Path
+) -> Iterator[Mapping[Case, Future[None]]]:
+    """All cases of this run, those of kubelet first: their pauses are the longest."""
+    address = urlsplit(_server(namespace)["server"])
+    mine = [one for one in request.session.items if isinstance(one, pytest.Function) and one.path == request.path]
+    chosen: list[Any] = [one.callspec.params["case"] for one in mine if hasattr(one, "callspec")]
+
+    def prove(case: Case) -> None:
+        with contextlib.closing(Real(namespace.name, account)) as real:
+            case(RealKubelet(real, case.__name__) if case in kubelet_cases.CASES else real)
+
+    with pytest.MonkeyPatch.context() as environment, ThreadPoolExecutor(_TOGETHER) as pool:
+        environment.setenv("KUBERNETES_SERVICE_HOST", str(address.hostname))
+        environment.setenv("KUBERNETES_SERVICE_PORT", str(address.port))
+        chosen.sort(key=lambda case: case not in kubelet_cases.CASES)
+        yield {case: pool.submit(prove, case) for case in chosen}
+        pool.shutdown(cancel_futures=True)
+
+
+@pytest.mark.parametrize("case", _CASES, ids=lambda case: case.__name__)
+def test_contract(case: Case, running: Mapping[Case, Future[None]]) -> None:
+    running[case].result()
+
+
 @pytest.mark.parametrize("case", kubelet_cases.CASES, ids=lambda case: case.__name__)
-def test_kubelet(case: Callable[[kubelet_cases.Kubelet], None], backend: Real) -> None:
-    case(RealKubelet(backend, case.__name__.replace("_", "-")[:40].strip("-")))
+def test_kubelet(case: Case, running: Mapping[Case, Future[None]]) -> None:
+    running[case].result()
 
 
 def test_a_list_of_metadata_may_be_empty(namespace: Namespace) -> None:

@@ -24,7 +24,8 @@ def test_deploy_makes_a_cluster_that_takes_writes(namespace: Namespace) -> None:
     # Each member publishes what it holds at a moment of its own: the proof's write may not be in all yet.
     eventually(lambda: [one["missing"] for one in namespace.status()["members"]] == [0, 0, 0], "nothing missing", 30)
     assert seen["services"]["mysql-primary"] == [seen["primary"]]
-    assert len(seen["services"]["mysql-replicas"]) == 2
+    # What a Service routes to follows the members a moment later.
+    eventually(lambda: len(namespace.status()["services"]["mysql-replicas"]) == 2, "the Service has both replicas", 30)
     namespace.sql(seen["primary"], "CREATE TABLE app.kept (id INT PRIMARY KEY)")
     namespace.sql(seen["primary"], "INSERT INTO app.kept VALUES (1), (2), (3)")
 

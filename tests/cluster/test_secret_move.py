@@ -103,7 +103,7 @@ def test_an_upgrade_killed_on_its_way_and_run_again_moves_the_secrets(cluster: N
         assert {key: held.get(key) for key in before} == before
         assert held.keys() - before.keys() <= {"backup-key"}  # a new agent adds it to wherever the others stand
         assert not any(_secret(cluster, f"mysql-{purpose}") for purpose in PURPOSES)
-        cluster.kubectl("delete", "lease", "mysql-operation", "--ignore-not-found")
+        cluster.unlock()
         done = cluster.mysqlops("upgrade", "mysql", "--resume", timeout=600)
         assert done.code == 0, done.err
         told.append(done.err)

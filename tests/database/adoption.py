@@ -126,16 +126,20 @@ class Job:
             shutil.rmtree(self.folder / "work", ignore_errors=True)
             (self.folder / "work").mkdir()
             shutil.chown(self.folder / "work", 999, 999)
-            with self.group.members[0].server() as server:
-                accounts.create_temporary(server, names.USER_ADOPT, self.password, 600)
+            self.admit()
         done = Done(0, "")
         for container in self._containers(adopt.job, databases=databases, accounts=named, **given):
             if done.code == 0 and (not steps or container["name"] in steps):
                 done = self._run(container, job)
         return done
 
+    def admit(self) -> None:
+        """Make the account that the Job has in the cluster; it drops it at its end."""
+        with self.group.members[0].server() as server:
+            accounts.create_temporary(server, names.USER_ADOPT, self.password, 600)
+
     def give_back(self) -> Done:
-        """What --abort runs."""
+        """What --abort runs; without the account it first waits a minute for it."""
         (container,) = self._containers(adopt.release)
         return self._run(container, secrets.token_hex(4))
 

@@ -107,7 +107,10 @@ def test_mariadb_is_refused_by_its_name_and_only_read(maria: Maria, group: Group
         assert group.members[0].query(
             "SELECT COUNT(*) FROM information_schema.schemata WHERE schema_name = 'shop'"
         ) == [(0,)]
-    # Nor does an abort run a statement of MySQL on it.
+    # Nor does an abort run a statement of MySQL on it, whether the cluster's account is there or could not be made.
+    job.admit()
+    _must_be_refused(job.give_back())
+    (job.folder / "target" / "password").unlink()
     _must_be_refused(job.give_back())
     assert maria.state() == before
     assert maria.written() == []

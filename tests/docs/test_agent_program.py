@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import io
 import json
+import subprocess
+import sys
 import zipfile
 import zlib
 from importlib import resources
@@ -18,8 +20,8 @@ from mysqlops.cli.main import run
 from mysqlops.core.spec import ClusterSpec
 from mysqlops.kube import manifests
 from mysqlops.objects import backup as planning
-from mysqlops.objects import render
-from mysqlops.operations import bundle, deploy, signing
+from mysqlops.objects import drift, render
+from mysqlops.operations import bundle, deploy, existing, signing
 from tests.unit.fakes.cluster import Cluster
 
 APPLY_ANNOTATION_LIMIT = 256 * 1024
@@ -96,29 +98,43 @@ def test_a_program_of_each_release_says_which_modules_it_has(outside: dict[str, 
     assert [bundle.lacks(content, path) for path in (*_FILES, "mysqlops/c.py")] == [False, False, False, True]
 
 
-def _rezipped(content: bytes, **changed: bytes) -> bytes:
-    """The same files, as another zlib would write them."""
+def test_no_zlib_has_a_part_in_its_bytes() -> None:
+    """Programs are compared byte by byte, and another Python may have another zlib."""
+    with zipfile.ZipFile(io.BytesIO(bundle.build().content)) as archive:
+        assert {entry.compress_type for entry in archive.infolist()} == {zipfile.ZIP_STORED}
+        assert unpack.PROGRAM in archive.namelist()
+
+
+def _disguised(ours: bytes) -> bytes:
+    """zipfile reads a name up to a NUL, and of two entries the last; zipimport, which runs the program, does not."""
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
-        for name, text in (bundle._unzipped(content) | changed).items():
-            archive.writestr(name, text)
-    return buffer.getvalue()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("__main__.py", b"print('theirs')\n")
+        for name, text in bundle._unzipped(ours).items():
+            archive.writestr("__main__.pyX" if name == "__main__.py" else name, text)
+    return buffer.getvalue().replace(b"__main__.pyX", b"__main__.py\0")
 
 
-def test_programs_are_the_same_by_their_files_alone() -> None:
-    """The version in a program and in the ConfigMap's annotation is whatever somebody wrote there."""
-    ours = bundle.build().content
-    assert _rezipped(ours) != ours
-    assert bundle.is_same(ours, _rezipped(ours))
-    theirs = bundle._packed({**bundle.files(ours), "mysqlops/agent/life.py": b"import os\n"})
-    assert not bundle.is_same(ours, _rezipped(ours, **{unpack.PROGRAM: theirs}))
-    assert not bundle.is_same(ours, _rezipped(ours, **{"__main__.py": b"import os\n"}))
-    for damaged in (b"", b"x", ours[:-9], _rezipped(ours, **{unpack.PROGRAM: b"BZh9"}), bundle._zipped({"a": b""})):
-        assert not bundle.is_same(ours, damaged)
+def test_a_program_that_is_disguised_as_ours_differs(tmp_path: Path) -> None:
+    """Whoever may patch ConfigMaps could have had members run it, and no command would have said so."""
+    (wanted,) = [one for one in deploy.objects(ClusterSpec(name="mysql", namespace="db")) if "binaryData" in one]
+    ours = base64.b64decode(wanted["binaryData"][render.AGENT_FILE])
+    theirs = _disguised(ours)
+    (file := tmp_path / "agent.pyz").write_bytes(theirs)
+    assert subprocess.run([sys.executable, file], check=True, capture_output=True).stdout == b"theirs\n"
+    assert bundle._unzipped(theirs) == bundle._unzipped(ours), "no comparison of files sees it"
+    cluster = Cluster(1)
+    for content, paths in ((ours, []), (theirs, ["binaryData.agent.pyz"])):
+        cluster.store.put({**wanted, "binaryData": {render.AGENT_FILE: base64.b64encode(content).decode()}})
+        (found,) = existing.objects(cluster.session().client, [wanted]).values()
+        assert [one.path for one in drift.differences(wanted, found)] == paths
 
 
 def test_a_program_that_unpacks_to_any_size_is_none() -> None:
-    large = bundle._zipped({"__main__.py": b"0" * (unpack.LARGEST + 1)})
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("__main__.py", b"0" * (unpack.LARGEST + 1))
+    large = buffer.getvalue()
     assert len(large) < 1 << 20, "a ConfigMap holds it"
     with pytest.raises(ValueError, match="more than a program"):
         bundle._unzipped(large)

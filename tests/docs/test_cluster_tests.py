@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests import conftest
 from tests.docs import typed
 from tests.docs.pages import ROOT
 from tests.docs.test_commands import unknown
@@ -47,6 +48,10 @@ def test_the_options_that_tests_type_exist() -> None:
 )
 def test_programs_in_strings_call_what_exists(file: Path) -> None:
     assert [wrong for program in _programs(file.read_text()) for wrong in _missing(program)] == []
+
+
+def test_the_files_that_begin_first_exist() -> None:
+    assert [one for one in conftest.LONGEST if not (ROOT / "tests" / one).exists()] == []
 
 
 def test_the_check_sees_what_is_gone() -> None:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import functools
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from mysqlops.clock import SystemClock
 from mysqlops.core import adoption
 from mysqlops.drill import faults, record, round
 from mysqlops.drill.clients import fleet, rows
@@ -16,12 +14,10 @@ from mysqlops.drill.model import Record, Verdict
 from mysqlops.drill.plan import objects
 from mysqlops.drill.reach import lab
 from mysqlops.drill.scene import Drill
-from mysqlops.kube.client import Client
 from mysqlops.operations import observe
-from mysqlops.operations.session import Progress, Session
+from mysqlops.operations.session import Session
+from tests.cluster import conftest
 from tests.cluster.conftest import KUBECONFIG, Namespace
-
-_SECONDS = 300.0
 
 
 @dataclass(frozen=True)
@@ -49,14 +45,7 @@ class Outcome:
 
 def session(namespace: Namespace) -> Session:
     """As a command of the CLI has it, without a voice."""
-    return _session(namespace.name)
-
-
-@functools.cache  # a client's connections stay open as long as it is there
-def _session(namespace: str) -> Session:
-    client = Client(kubeconfig=KUBECONFIG, context=None, namespace=namespace)
-    quiet = Progress(lambda _: None, lambda _: None, lambda _: None)
-    return Session(client, SystemClock(), quiet, _SECONDS)
+    return conftest.session(KUBECONFIG, namespace.name)
 
 
 def open_drill(namespace: Namespace) -> Record | None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,51 @@ from hypothesis import strategies as st
 from mysqlops import errors
 from mysqlops.agent.jobs import local, logical
 from mysqlops.kube import manifests
+
+_ROOT = Path(__file__).parents[2]
+# What needs more than Python itself; the others run with any.
+_NEED_PACKAGES = sorted(
+    file.name for file in (_ROOT / "scripts").iterdir() if file.is_file() and b"\nin_venv.enter()" in file.read_bytes()
+)
+
+
+def _checkout(folder: Path) -> Path:
+    """As somebody has it who has not run scripts/setup."""
+    shutil.copytree(_ROOT / "scripts", folder / "scripts", ignore=shutil.ignore_patterns("go", "__pycache__"))
+    for name in ("docs", "manifests", "mysqlops", "tests"):
+        (folder / name).symlink_to(_ROOT / name)
+    return folder / "scripts"
+
+
+def _run(script: Path) -> subprocess.CompletedProcess[str]:
+    """By a Python without packages."""
+    words = [sys.executable, "-S", "-B", str(script), "--help"]
+    return subprocess.run(words, capture_output=True, text=True, check=False)
+
+
+def test_a_script_without_its_packages_names_the_command_that_installs_them(tmp_path: Path) -> None:
+    scripts = _checkout(tmp_path)
+    python = [one for one in sorted(scripts.iterdir()) if one.is_file() and b"python" in one.read_bytes()[:24]]
+    assert len(python) > len(_NEED_PACKAGES) > 15
+    for script in python:
+        done = _run(script)
+        assert "ModuleNotFoundError" not in done.stderr, script
+        if script.name in _NEED_PACKAGES:
+            assert done.returncode == 1
+            assert done.stderr.startswith(f"{script.name}: Python packages are missing (click, ")
+            assert done.stderr.endswith("): run scripts/setup first\n")
+
+
+def test_a_script_runs_by_the_python_of_the_checkout(tmp_path: Path) -> None:
+    (python := tmp_path / ".venv" / "bin" / "python").parent.mkdir(parents=True)
+    python.write_text('#!/bin/sh\necho "$@"\n')
+    python.chmod(0o755)
+    script = _checkout(tmp_path) / "bench-faults"
+    assert _run(script).stdout == f"{script} --help\n"
+    python.write_text(f'#!/bin/sh\nexec {sys.executable} -S "$@"\n')
+    done = _run(script)  # one that has none either: no endless loop
+    assert done.stderr.startswith("bench-faults: Python packages are missing")
+
 
 _NAMES = st.text(st.characters(min_codepoint=1, exclude_categories=["Cs"]), min_size=1, max_size=64)
 

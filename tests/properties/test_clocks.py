@@ -13,7 +13,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from mysqlops.core import backup, binlog, pitr, receiving, retention
+from mysqlops.core import backup, backup_order, binlog, pitr, receiving, retention
 from mysqlops.core.gtid import Growing, GtidSet
 from mysqlops.core.relay_log import Transaction
 from mysqlops.errors import Refused, StorageError
@@ -347,7 +347,7 @@ def test_the_backup_that_holds_most_is_the_newest_whatever_its_clock_said(
 ) -> None:
     world = World([Transaction(f"{GROUP}:{n}", NOON) for n in range(1, 51)], [0], [], [])
     there = [world.made(position, clock=clock, id=f"b{n}") for n, (position, clock) in enumerate(made)]
-    found = [GtidSet.parse(one.gtid) for one in backup.newest_first(there)]
+    found = [GtidSet.parse(one.gtid) for one in backup_order.newest_first(there)]
     assert all(less.is_subset(more) for more, less in itertools.pairwise(found))
     gone = retention.expired(there, retention.Policy(last=last), datetime(2027, 1, 1, tzinfo=UTC), has_key=False)
     stays = [one for one in there if one not in gone]

@@ -85,6 +85,8 @@ def updated(kind: str, old: Json, new: Json, classes: list[Json]) -> Json:
         new = {key: value for key, value in new.items() if key != "status"}
         if "status" in old:
             new["status"] = old["status"]
+    if kind == "ConfigMap" and old.get("immutable") is True:
+        _check_immutable(old, new)
     check = _CHECKS.get(kind)
     if check is not None and new.get("spec") is not old.get("spec"):
         check(old, new, classes)
@@ -94,6 +96,15 @@ def updated(kind: str, old: Json, new: Json, classes: list[Json]) -> Json:
 def is_counted(kind: str, old: Json, new: Json) -> bool:
     """Does this change grow the generation?"""
     return kind in _COUNTED and old.get("spec") is not new.get("spec") and old.get("spec") != new.get("spec")
+
+
+def _check_immutable(old: Json, new: Json) -> None:
+    changed = [key for key in ("data", "binaryData", "immutable") if (old.get(key) or {}) != (new.get(key) or {})]
+    if changed:
+        raise errors.Invalid(
+            f'422 ConfigMap "{old["metadata"]["name"]}" is invalid: {changed[0]}: Forbidden: field is immutable when '
+            "`immutable` is set"
+        )
 
 
 def _check_stateful_set(old: Json, new: Json, _: list[Json]) -> None:

@@ -228,7 +228,18 @@ def a_claim_does_not_shrink(api: Backend) -> None:
         assert is_refused(refused)
 
 
+def what_is_immutable_stays_so(api: Backend) -> None:
+    api.create("ConfigMap", {**manifests.config_map("program", {"a": "1"}), "immutable": False})
+    api.merge_patch("ConfigMap", "program", {"data": {"a": "2"}, "immutable": True})
+    for change in ({"data": {"a": "3"}}, {"binaryData": {"b": "eA=="}}, {"immutable": False}, {"immutable": None}):
+        with pytest.raises(errors.KubeError) as refused:
+            api.merge_patch("ConfigMap", "program", change)
+        assert is_refused(refused)
+    assert api.merge_patch("ConfigMap", "program", {"metadata": {"labels": {"a": "1"}}})["data"] == {"a": "2"}
+
+
 CASES = [
+    what_is_immutable_stays_so,
     create_gives_identity,
     create_twice_conflicts,
     create_with_a_version_is_refused,

@@ -286,6 +286,15 @@ class Faults:
             self._delete("PersistentVolumeClaim", found["metadata"]["name"])
             self._delete("Pod", f"{self._world.name}-{event.who}")
 
+    def _delete_object(self, event: Event) -> None:
+        """Somebody tidies up what looks unused."""
+        name, figure = self._world.name, int(event.figure)
+        own = (
+            *(("Service", f"{name}-replicas"), ("Service", f"{name}-primary"), ("RoleBinding", name), ("Role", name)),
+            *(("PodDisruptionBudget", name), ("ServiceAccount", name), ("Service", name)),
+        )
+        self._delete(*own[(figure + event.who) % len(own)])
+
     def _replicas(self, event: Event) -> None:
         if self._world.find("StatefulSet", self._world.name) is not None:
             self._world.api.merge_patch("StatefulSet", self._world.name, {"spec": {"replicas": event.who}})

@@ -66,6 +66,14 @@ class Jobs:
         )
         self.backups[made.id] = made, copy
 
+    def printed(self, pod: Json, container: str) -> str:
+        """What a step of a Job printed: nothing that a command needs here."""
+        return ""
+
+    def find(self, backup_id: str) -> backup.Backup | None:
+        made, _ = self.backups.get(backup_id, (None, None))
+        return made
+
     def newest(self) -> backup.Backup | None:
         return next((made for made, _ in reversed(self.backups.values())), None)
 
@@ -108,7 +116,7 @@ class Jobs:
         volume.empty()
         for gtid, content in copy.content.items():
             volume.executed.add(gtid, content)
-        volume.uuid, volume.version = world.new_uuid(), version
+        volume.uuid, volume.version, volume.is_restored = world.new_uuid(), version, True
         world.ledger.filled(volume, copy)
         world.say(f"a Job has put a backup onto {volume.claim}")
         return True

@@ -118,11 +118,27 @@ class Containers:
     def _read_secret(self) -> bool:
         if self.world.api_is_away(self.name):
             return False
-        data = self.world.object("Secret", secret_map.secret(self.world.name, secret_map.INTERNAL)).get("data") or {}
+        found = self.world.find("Secret", secret_map.secret(self.world.name, secret_map.INTERNAL))
+        if found is None:
+            return False
+        data = found.get("data") or {}
+        if not data.get(names.KEY_GROUP_NAME) and self._is_new():
+            data = secret_map.encoded(
+                {key: self.world.new_uuid() for key in (names.KEY_GROUP_NAME, names.KEY_BACKUP_KEY)}
+            )
+            self.world.api.merge_patch(
+                "Secret", secret_map.secret(self.world.name, secret_map.INTERNAL), {"data": data}
+            )
         self.group_name = base64.b64decode(data.get(names.KEY_GROUP_NAME, "")).decode()
         if self.world.accounts is not None:
             self.memory = credentials.of_agent(self.world.accounts.values())
         return bool(self.group_name)
+
+    def _is_new(self) -> bool:
+        """As agent/programs.py: whether the cluster has no passwords yet, so that the first member makes them."""
+        lease = self.world.find("Lease", names.group_lease(self.world.name))
+        notes = lease["metadata"].get("annotations") or {} if lease else {names.ANNOTATION_BOOTSTRAPPED: "unknown"}
+        return names.ANNOTATION_BOOTSTRAPPED not in notes and (not self.volume.uuid or self.volume.is_restored)
 
     def _waits_for_backup(self) -> bool:
         """An init container waits while a Job fills the claim, and until it can read whether one does."""

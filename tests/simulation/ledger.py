@@ -120,6 +120,19 @@ class Ledger:
             one.is_excused = True
         self._world.say(f"{why}: the loss of {len(lost)} writes is accepted")
 
+    def give_up(self, uid: str) -> None:
+        """By `delete --purge-data`, when the first claim of its line goes: what was written there is nobody's any more,
+        except where a backup brings it back."""
+        volume = self._world.volumes.get(uid)
+        if volume is None:
+            return
+        line = _line(volume)
+        for one in self.writes:
+            if one.line == line:
+                one.line = f"given up: {line}"
+        self._restored.pop(line, None)
+        self._world.say(f"the user gives up all data on {line}-…")
+
     # --- invariants
     def check(self) -> None:
         leaders = [seat for group in self._world.replication.groups if (seat := self._world.replication.leader(group))]

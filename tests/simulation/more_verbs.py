@@ -154,10 +154,10 @@ def _restore_member(verbs: Verbs, session: Session, command: Command) -> None:
     """The newest backup, or the one that an earlier run has begun to put there, as the refusal says."""
     name, pod, jobs = verbs.world.name, verbs.member(command), verbs.world.jobs
     begun = ordered.filling(_notes(verbs)).get(pod, "")
-    chosen = jobs.backups[begun][0] if begun else jobs.newest()
+    chosen = jobs.find(begun) if begun else jobs.newest()
     with verbs.changing(session, command):
         if chosen is None:
-            raise errors.StorageError("there is no backup yet")
+            raise errors.StorageError("there is no such backup")
         restore_member.execute(session, name, pod, chosen, _TARGET, accept_loss=False)
 
 
@@ -170,10 +170,10 @@ def _restore_in_place(verbs: Verbs, session: Session, command: Command) -> None:
     """The newest backup, or the one whose restore an earlier run has begun, as the refusal says."""
     name, jobs = verbs.world.name, verbs.world.jobs
     begun = timeline.swap_of(timeline_notes.newest(session.client, name))
-    chosen = jobs.backups[begun.backup][0] if begun and begun.backup else jobs.newest()
+    chosen = jobs.find(begun.backup) if begun and begun.backup else jobs.newest()
     with verbs.changing(session, command):
         if chosen is None:
-            raise errors.StorageError("there is no backup yet")
+            raise errors.StorageError("there is no such backup", hint="mysqlops restore --revert")
         remake.finish(session, name)
         source = in_place.Source(chosen, _TARGET)
         in_place.execute(session, name, in_place.plan(session, name, source), source)

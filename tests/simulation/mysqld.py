@@ -65,6 +65,7 @@ class Mysqld:
         self.settings = Settings(self.my_cnf())
         self.reload_tls()
         self.volume.version = max(self.volume.version, version)
+        self.volume.is_restored = False
         self.variables = {
             "super_read_only": 1,
             "read_only": 1,

@@ -533,6 +533,18 @@ CASES = (
         (Event(15.9, "old-lease", 0, 46.0), Event(34.0, "verb", 1, 1.0, "restore-in-place")),
     ),
     Case(
+        "deleted-by-name",  # a call of a `delete --purge-data` that was stopped, and a new cluster of that name
+        "purged",
+        1,
+        "strange object deleted",
+        (
+            Event(39.0, "trap-cli", 0, 90.0, "stop DELETE StatefulSet"),
+            Event(40.0, "verb", 0, 5.0, "purge"),
+            Event(75.0, "verb", 0, 5.0, "purge"),
+            Event(95.0, "verb", 0, 5.0, "restore-as"),
+        ),
+    ),
+    Case(
         "restored-beside-a-scale",  # it waited for a primary, and named no way to bring back whom all wait for
         "in-place",
         7,

@@ -19,7 +19,7 @@ from tests.simulation.faults import Event, Faults
 from tests.simulation.group import ONLINE
 from tests.simulation.invariants import Watch
 from tests.simulation.standins import stand_ins
-from tests.simulation.verbs import Verbs
+from tests.simulation.verbs import Command, Verbs
 from tests.simulation.world import World
 
 _LATEST_SECONDS = 320.0  # after the last fault is healed
@@ -71,7 +71,7 @@ class Run:
 
     def __init__(self, seed: int, scenario: str, events: Sequence[Event] | None = None) -> None:
         self.seed, self.scenario = seed, scenarios.ALL[scenario]
-        self.world = World(seed, has_passwords=self.scenario.has_passwords)
+        self.world = World(seed, has_passwords=self.scenario.has_passwords, has_repository=self.scenario.has_repository)
         self.verbs = Verbs(self.world)
         self.watch = Watch(self.world, self.verbs)
         self.faults = Faults(self.world, self.verbs.by_event)
@@ -130,7 +130,7 @@ class Run:
     def _tidy(self) -> None:
         """What a user would do next."""
         world, verbs = self.world, self.verbs
-        killed = next((one for one in verbs.commands if one.outcome == "killed"), None)
+        killed = next((one for one in verbs.commands if one.outcome == "killed" or _is_half_purged(one)), None)
         stateful_set = world.find("StatefulSet", world.name)
         if killed is not None:
             killed.outcome = "killed, and run again"
@@ -150,6 +150,8 @@ class Run:
             return restore
         if names.ANNOTATION_RECREATING in (self._notes() or {}):
             return "resize-by-rebuild", 0
+        if re.search(r"mysqlops restore \S+ --as", "".join(one.refused for one in self.verbs.commands[-1:])):
+            return "restore-as", 0
         if self.verbs.commands and "would get no pod with" in self.verbs.commands[-1].outcome:
             needs_five = any(
                 f"{names.claim(self.world.name, one)}" in self.verbs.commands[-1].outcome for one in (3, 4)
@@ -161,6 +163,8 @@ class Run:
         notes, replicas = self._notes(), int(stateful_set["spec"]["replicas"])
         if notes is None and replicas:
             return "deploy", replicas
+        if self.world.has_repository and self._told_to_fix():
+            return "doctor-fix", 0
         if restore := _open_restore(notes or {}) or self._told_to_restore():
             return self._told_to_scale() or restore
         if not replicas or notes is None or ordered.stopped(notes):
@@ -188,9 +192,13 @@ class Run:
         found = re.search(r"mysqlops scale \S+ --replicas ([1-5])", "".join(hints))
         return ("bring-back", int(found[1])) if found else None
 
+    def _told_to_fix(self) -> bool:
+        """As the last command says, if a Service was deleted."""
+        return any(" --fix recreates it" in one.hint for one in self.verbs.commands[-1:])
+
     def _told_to_restore(self) -> tuple[str, int] | None:
         """As the last command says, if a restore is under way of which the Lease knows nothing."""
-        hints = [one.hint for one in self.verbs.commands[-1:]]
+        hints = [one.hint or (one.refused if self.world.has_repository else "") for one in self.verbs.commands[-1:]]
         found = re.search(r"mysqlops restore (--revert|\S+ --in-place)", "".join(hints))
         return None if found is None else ("revert" if found[1] == "--revert" else "restore-in-place", 0)
 
@@ -272,6 +280,11 @@ class Run:
                 command.process.kill()
         with redirect_stdout(io.StringIO()):
             self.world.scheduler.run(self.world.now())
+
+
+def _is_half_purged(one: Command) -> bool:
+    """Its user was told that the API server did not answer, and wants the data gone."""
+    return one.verb == "purge" and one.outcome.startswith("kubernetes-unreachable")
 
 
 def _open_restore(notes: dict[str, str]) -> tuple[str, int] | None:

@@ -93,6 +93,7 @@ class Scenario:
     since: float = 20.0
     phases: tuple[Phase, ...] = ()
     has_passwords: bool = False
+    has_repository: bool = False
 
     def weights(self) -> dict[str, int]:
         """Of its verbs."""
@@ -405,6 +406,54 @@ _IN_PLACE_KILLED = (
     Phase(60.0, 120.0, {"verb:restore-in-place": 2, "verb:revert": 3}, (1, 3)),
     Phase(100.0, 170.0, {**_STOPS_RESTORING, "verb:restore-in-place": 12, "verb:revert": 12, "kill-mysqld": 4}, (0, 3)),
 )
+_STOPS_PURGE = {
+    f"trap-cli:{then} {call}": 1
+    for then in ("kill", "stop", "lose")
+    for call in (
+        *("DELETE StatefulSet", "DELETE Lease mysql-group", "DELETE Secret", "DELETE PersistentVolumeClaim", "DELETE"),
+        *("CREATE PersistentVolumeClaim", "CREATE Job mysql-restore", "DELETE Job mysql-restore", "APPLY"),
+        *("PATCH PersistentVolumeClaim", "APPLY StatefulSet", "PATCH Lease mysql-group"),
+    )
+}
+# A cluster that is deleted with its data, and made again under its name: empty, or from a backup; by two users at once.
+_PURGED = (
+    Phase(30.0, 36.0, _STOPS_PURGE, (0, 2)),
+    Phase(34.0, 42.0, {"verb:purge": 5, "verb:lose-everything": 1}),
+    Phase(46.0, 66.0, {"verb:restore-as": 7, "verb:deploy-whole": 2, "verb:purge": 1}, (1, 2)),
+    Phase(45.0, 95.0, {**_STOPS_PURGE, "power-cut": 2, "kill-agent": 2, "lose-node": 2, "api-away": 1}, (0, 3)),
+    Phase(70.0, 120.0, {"verb:restore-as": 4, "verb:purge": 3, "verb:deploy-whole": 2, "verb:revert": 1}, (1, 3)),
+    Phase(100.0, 170.0, {**_STOPS_PURGE, "verb:restore-as": 9, "verb:purge": 6, "verb:deploy-whole": 3}, (0, 4)),
+)
+_STOPS_REPOSITORY = {
+    f"trap-cli:{then} {call}": 1
+    for then in ("kill", "stop", "lose")
+    for call in (
+        *("CREATE Job restic-", "DELETE Job restic-", "CREATE Job 0-rehearsal", "CREATE ConfigMap", "DELETE Job 0-"),
+        *("CREATE Job mysql-backup", "DELETE Job mysql-backup"),
+        *("PATCH Lease mysql-group", "APPLY", "PATCH Secret", "CREATE Lease backup-target"),
+    )
+}
+_REPOSITORY = {
+    f"trap-cli:{then} {call}".rstrip(): 1
+    for then in ("kill", "stop", "lose")
+    for call in ("", "CREATE Job", "DELETE Job", "PATCH", "PATCH Lease mysql-group", "APPLY")
+}
+_REPOSITORY = {
+    **{"verb:backup-delete": 5, "verb:backup-prune": 4, "verb:rehearse": 3, "verb:doctor-fix": 2},
+    **{"verb:backup-create": 3, "verb:backup-verify": 3},
+    **{"verb:restore-in-place": 2, "verb:revert": 1, "verb:restore-member": 2, "verb:switchover": 1, "verb:recover": 1},
+}
+_STRIKES_MEMBERS = {"kill-mysqld": 2, "kill-agent": 2, "lose-node": 2, "power-cut": 1, "drain": 1, "api-away": 1}
+# Backups are removed, rehearsed and restored at once, and objects of the cluster go by hand.
+_BACKUPS = (
+    Phase(24.0, 34.0, {**_STOPS_REPOSITORY, "delete-object": 12}, (1, 3)),
+    Phase(34.0, 60.0, _REPOSITORY, (2, 4)),
+    Phase(40.0, 90.0, {**_STOPS_REPOSITORY, **_STRIKES_MEMBERS, "delete-object": 6}, (1, 4)),
+    Phase(75.0, 130.0, _REPOSITORY, (2, 4)),
+    Phase(
+        90.0, 165.0, {**_STOPS_REPOSITORY, **_STRIKES_MEMBERS, "verb:doctor-fix": 4, "verb:backup-delete": 4}, (0, 4)
+    ),
+)
 # Who is cut off from whom, one connection at a time: agents from the API server or from each other, users, servers.
 _LINKS = {
     **{"cut-agent-off": 3, "cut-heartbeats": 5, "cut-cli": 3, "partition": 3, "api-away": 1, "stale-cache": 2},
@@ -445,6 +494,8 @@ ALL = {
         Scenario("in-place-killed", {}, until=200.0, phases=_IN_PLACE_KILLED),
         Scenario("in-place", {}, until=190.0, phases=_IN_PLACE),
         Scenario("in-place-lease", {}, until=190.0, phases=_IN_PLACE_LEASE),
+        Scenario("purged", {}, until=190.0, phases=_PURGED, has_repository=True),
+        Scenario("backups", {}, until=190.0, phases=_BACKUPS, has_repository=True),
         Scenario("links", _LINKS, {"switchover": 3, "rebuild": 2, "restart": 1, "scale": 1, "recover": 1}),
         Scenario("applier", {**_OUTAGES, "break-applier": 9}, {"rebuild": 3, "switchover": 1}),
         Scenario("all", {**_KINDS, **_USER, "trap-cli": 5}, _VERBS, (4, 18), 170.0),

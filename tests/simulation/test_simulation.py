@@ -24,7 +24,7 @@ from tests.simulation.volume import Volume
 _FIXED_SEEDS, _MORE_SEEDS = 2, 6  # more if what the scenario is about has not succeeded yet
 _ABOUT_A_VERB = {
     *("settings", "certificates", "file", "lock", "redeploy", "passwords", "rotated-late"),
-    *("restored", "restore-killed", "in-place", "in-place-killed"),
+    *("restored", "restore-killed", "in-place", "in-place-killed", "purged", "backups"),
 }
 
 

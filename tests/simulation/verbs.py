@@ -30,7 +30,7 @@ from mysqlops.operations import (
 )
 from mysqlops.operations.session import Progress, Session
 from mysqlops.planning import switchover as switching
-from tests.simulation import more_verbs
+from tests.simulation import backup_verbs, more_verbs
 from tests.simulation.clients import CliClient
 from tests.simulation.faults import Event
 from tests.simulation.scheduler import Process
@@ -53,10 +53,12 @@ class Command:
     outcome: str = "running"
     last_words: str = ""
     hint: str = ""
+    refused: str = ""  # the hints of a refusal
     tries: int = 0
     ended_at: float = 0.0
     took_lock_at: float | None = None
     accepts_loss_of: tuple[str, ...] = ()
+    may_delete: set[str] | None = None  # the UIDs of what its user has seen
 
     def __str__(self) -> str:
         return f"{self.verb} {self.who}"
@@ -118,6 +120,8 @@ class Verbs:
             command.outcome = "ok"
         except errors.MysqlopsError as error:
             command.outcome, command.hint = f"{error.code}: {error}", str(error.hint or "")
+            if isinstance(error, errors.Refused):
+                command.refused = "; ".join(reason.hint or "" for reason in error.reasons)
 
     def _session(self, command: Command) -> Session:
         def say(text: str) -> None:
@@ -154,6 +158,11 @@ def _deploy(verbs: Verbs, session: Session, command: Command) -> None:
     data_version.note_alone(session, status)
     if plan.steps:
         deploy.prove(session.client, status)
+
+
+def _deploy_whole(verbs: Verbs, session: Session, command: Command) -> None:
+    command.who = verbs.wanted_replicas = 3
+    _deploy(verbs, session, command)
 
 
 def _delete(verbs: Verbs, session: Session, command: Command) -> None:
@@ -270,6 +279,7 @@ def _resize(verbs: Verbs, session: Session, command: Command, *, by_rebuild: boo
 
 VERBS: dict[str, Callable[[Verbs, Session, Command], None]] = {
     "deploy": _deploy,
+    "deploy-whole": _deploy_whole,
     "delete-and-deploy": _delete_and_deploy,
     "scale": _scale,
     "bring-back": _bring_back,
@@ -290,4 +300,5 @@ VERBS: dict[str, Callable[[Verbs, Session, Command], None]] = {
     "forward": partial(_upgrade_way, way=upgrade.go_forward),
     "resize-by-rebuild": partial(_resize, by_rebuild=True),
     **more_verbs.MORE,
+    **backup_verbs.BACKUPS,
 }

@@ -106,6 +106,7 @@ class Volume:
     channel: Channel | None = None
     purged: str = ""
     accounts: OnVolume | None = None  # where a world has passwords
+    is_restored: bool = False  # a Job has put a backup there, and no server has started on it since
     size: int = 10 << 30
     is_full: bool = False
     is_broken: bool = False  # no mysqld starts on it

@@ -17,7 +17,7 @@ from mysqlops.core.typed import Json
 from mysqlops.kube import manifests
 from mysqlops.mysql.accounts import REPLICATION
 from mysqlops.operations import deploy
-from tests.simulation import certificates, jobs, kubelet, mysqld
+from tests.simulation import certificates, jobs, kubelet, mysqld, store
 from tests.simulation.account_sql import AccountServer
 from tests.simulation.accounts import Accounts
 from tests.simulation.apiserver import ApiServer
@@ -47,7 +47,7 @@ class World(mysqld.Around):
     has_target = True  # of backups
     late = 0.01  # of the looks of a watch
 
-    def __init__(self, seed: int, *, has_passwords: bool = False) -> None:
+    def __init__(self, seed: int, *, has_passwords: bool = False, has_repository: bool = False) -> None:
         self.scheduler = Scheduler(seed)
         self.random: random.Random = self.scheduler.random
         self.trace: list[tuple[float, str]] = []
@@ -71,7 +71,8 @@ class World(mysqld.Around):
         self.traps = Traps(self)
         self.programs = Programs(self)
         self.signers = certificates.Signers()
-        self.jobs = jobs.Jobs(self)
+        self.has_repository = has_repository
+        self.jobs = store.Store(self) if has_repository else jobs.Jobs(self)
         self.user_clock = SimClock(self.scheduler)
         self.on_sent_by: Callable[[Process, str], None] = lambda process, text: None
         self.before_change_by: Callable[[Process, str], None] = lambda process, text: None
@@ -126,10 +127,10 @@ class World(mysqld.Around):
         return "" if "bad" in tag else {"9.7": "9.7.4"}.get(tag, tag)
 
     def logs(self, pod: str, container: str, lines: int) -> str:
-        """Of the image check; a Job's say nothing that a command needs."""
+        """Of the image check, or of a Job."""
         found = self.object("Pod", pod)
         if jobs.is_of_job(found):
-            return ""
+            return self.jobs.printed(found, container)
         image = next(one["image"] for one in found["spec"]["containers"] if one["name"] == container)
         if container == "python":
             return "python 3 13 /usr/bin/openssl"
@@ -294,13 +295,13 @@ class World(mysqld.Around):
 
     def make_cluster(self, replicas: int) -> None:
         """What deploy applies, without the wait; the group has its name already."""
-        group = base64.b64encode(self.new_uuid().encode()).decode()
+        data = {names.KEY_GROUP_NAME: base64.b64encode(self.new_uuid().encode()).decode()}
+        if self.has_repository:
+            data[names.KEY_BACKUP_KEY] = base64.b64encode(b"the key of the first cluster").decode()
         self.make_surroundings()
         for wanted in _objects(replicas):
             self.api.apply(wanted, manager=names.FIELD_MANAGER)
-        self.api.merge_patch(
-            "Secret", secret_map.secret(NAME, secret_map.INTERNAL), {"data": {names.KEY_GROUP_NAME: group}}
-        )
+        self.api.merge_patch("Secret", secret_map.secret(NAME, secret_map.INTERNAL), {"data": data})
         if self.accounts is not None:
             self.accounts.begin()
 

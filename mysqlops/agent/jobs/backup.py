@@ -60,7 +60,7 @@ class Job:
         donor, seen, group = self._choose()
         with self._local() as server:
             self._clone(server, donor)
-        at, committed = peers.as_of(donor, self._moment()), peers.committed_until(self._env)
+        at, committed = peers.as_of(donor, self._moment()), peers.committed_until(self._env, self._clock.now())
         with self._local() as server:
             copied = clone.finished(server)
             facts_of = {"method": self._method(), "member": donor.pod, "role": donor.role, "group": group}
@@ -71,7 +71,7 @@ class Job:
         """Read the data of a volume snapshot, which the sidecar has recovered, and record what it is."""
         started = self._clock.monotonic()
         known = {key: self._env[key.upper()] for key in ("member", "role", "group", "at", "volume_snapshot")}
-        known["committed"] = peers.committed_until(self._env)
+        known["committed"] = peers.committed_until(self._env, self._clock.now())
         with self._local() as server:
             own = {"server_version": server.scalar("SELECT @@version"), "gtid": _executed(server), "binlog": ""}
             self._record(server, started, {"method": backup.SNAPSHOT, **known, **own})

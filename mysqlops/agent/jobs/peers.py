@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 
 from mysqlops import errors
-from mysqlops.core import backup, binlog, names, view
+from mysqlops.core import backup, binlog, instant, names, pitr, view
 from mysqlops.core.owner import Owner
 from mysqlops.core.typed import Json
 from mysqlops.mysql import connect, receiver
@@ -47,9 +48,10 @@ def as_of(donor: view.GroupMember, now: str) -> str:
     return min(now, behind) if behind else now
 
 
-def committed_until(environment: Mapping[str, str]) -> str:
-    """Read after a copy was made: no transaction in it was committed later, by the clock of any member that answers.
-    Empty if none answers."""
+def committed_until(environment: Mapping[str, str], now: datetime) -> str:
+    """Read at `now`, after a copy was made: no transaction in it was committed later, by the clock of any member that
+    answers. Empty if none answers. A member may say any time: it cannot keep a backup from being recovered to one that
+    is later than clocks may differ."""
     found = [""]
     for host in hosts(environment):
         try:
@@ -57,7 +59,7 @@ def committed_until(environment: Mapping[str, str]) -> str:
                 found.append(receiver.committed_until(server))
         except errors.MysqlError:
             continue
-    return max(found)
+    return min(max(found), instant.precise(now + pitr.MARGIN))
 
 
 def key() -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 
 from mysqlops.errors import Reason
-from mysqlops.planning.checks import machines, placement, servers, volumes
-from mysqlops.planning.checks.model import BUDGET, CLASSES, ROLE, TARGETS, VOLUMES, Check, Coming
+from mysqlops.planning.checks import contents, machines, placement, servers, volumes
+from mysqlops.planning.checks.model import BUDGET, CLASSES, MAPS, ROLE, TARGETS, VOLUMES, Check, Coming
 
 SERVICE = (
     Check(
@@ -161,6 +161,13 @@ SECURITY = (
         "an agent without a right cannot move labels or form the group",
         judge=placement.agents_rights,
         needs=(ROLE,),
+    ),
+    Check(
+        "contents",
+        "the members' ConfigMaps hold what mysqlops wrote",
+        "the agent runs their program with its rights, and mysqld their scripts and settings",
+        judge=contents.contents,
+        needs=(MAPS,),
     ),
 )
 KUBERNETES = (

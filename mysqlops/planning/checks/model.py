@@ -12,6 +12,7 @@ from mysqlops.planning import status
 
 TARGETS = "Secrets of targets"  # unread if this user may not list them
 BUDGET, ROLE, SERVERS = "PodDisruptionBudget", "Role", "servers"  # what a check needs beyond what `status` reads
+MAPS = "ConfigMaps"  # unread too if another release wrote them
 CLASSES, VOLUMES = "StorageClass", "PersistentVolume"  # of the whole Kubernetes cluster: few may read them
 
 
@@ -25,6 +26,20 @@ class Answer:
 
 
 @dataclass(frozen=True)
+class Map:
+    """A ConfigMap that members start with, as this release writes it; the live one; and why settings in it would be
+    refused today."""
+
+    wanted: Json
+    found: Json | None
+    refused: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        return str(self.wanted["metadata"]["name"])
+
+
+@dataclass(frozen=True)
 class Facts:
     """Everything that was observed. `unread`: source, or member, and why it could not be read."""
 
@@ -35,6 +50,7 @@ class Facts:
     wanted: Mapping[str, Json] = field(default_factory=dict)  # the same as this release makes them
     classes: tuple[Json, ...] = ()  # CLASSES: all of them
     volumes: Mapping[str, Json] = field(default_factory=dict)  # VOLUMES: those of members' claims that exist
+    maps: tuple[Map, ...] = ()  # MAPS
     unread: Mapping[str, str] = field(default_factory=dict)
 
     @property

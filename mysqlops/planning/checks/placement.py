@@ -57,14 +57,26 @@ def agents_rights(facts: Facts) -> list[Found]:
     found = facts.objects.get(ROLE)
     if found is None:
         return []  # the check of objects reports it
-    held = {right for rule in found.get("rules") or [] for right in _rights(rule)}
-    missing = {right for rule in facts.wanted[ROLE]["rules"] for right in _rights(rule)} - held
+    rules = found.get("rules") or []
+    used = {right for rule in facts.wanted[ROLE]["rules"] for right in _rights(rule)}
+    missing = {right for right in used if not any(_grants(rule, right) for rule in rules)}
     if not missing:
         return []
     texts = sorted({f"{verb} {resource}" for _, resource, _, verb in missing})
     by_hand = f"if somebody edited it, kubectl delete role {facts.name}, then mysqlops deploy {facts.name}"
     fix = f"mysqlops upgrade {facts.name}; {by_hand}"
     return [("the agents' Role does not have every right of this release", f"missing: {', '.join(texts)}", fix)]
+
+
+def _grants(rule: dict[str, Any], right: tuple[str, str, str, str]) -> bool:
+    """Whether somebody's rule has that right. All that it has may be beyond count."""
+    lists: tuple[tuple[str, list[str]], ...] = (
+        ("apiGroups", [""]),
+        ("resources", []),
+        ("resourceNames", [""]),
+        ("verbs", []),
+    )
+    return all(one in (rule.get(key) or none) for (key, none), one in zip(lists, right, strict=True))
 
 
 def _rights(rule: dict[str, Any]) -> list[tuple[str, str, str, str]]:

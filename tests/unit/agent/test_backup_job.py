@@ -15,7 +15,7 @@ import pytest
 from mysqlops import errors
 from mysqlops.agent.jobs import backup as job
 from mysqlops.agent.jobs import local, peers
-from mysqlops.core import backup, binlog, gtid, view
+from mysqlops.core import backup, binlog, gtid, pitr, view
 from mysqlops.mysql import connect, contents, group_replication
 from tests.unit.fakes.api import Clock
 from tests.unit.operations.test_backup import GROUP, NOW, made
@@ -35,7 +35,7 @@ class Member:
     """A member of the cluster, as it answers over TLS."""
 
     def __init__(self, seen: view.ServerView, applied: tuple[int, str] = (0, "")) -> None:
-        self.seen, self.applied = seen, applied
+        self.seen, self.applied, self.clock = seen, applied, NOW
 
     def __enter__(self) -> Member:
         return self
@@ -45,7 +45,7 @@ class Member:
     def scalar(self, sql: str) -> Any:
         if "group_replication_group_name" in sql:
             return GROUP
-        return NOW if "UTC_TIMESTAMP" in sql else None
+        return self.clock if "UTC_TIMESTAMP" in sql else None
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         queue, at = self.applied
@@ -168,6 +168,17 @@ def test_a_backup_is_listed_whatever_somebody_calls_a_time_zone(world: World, zo
     world.job().copy()
     assert _recorded(world).zones == "own"
     assert backup.catalogue([{"id": "s", "tags": (world.work / "tags").read_text().split()}])
+
+
+def test_a_members_false_clock_keeps_no_backup_from_being_recovered_to_a_time(world: World) -> None:
+    """It could say the year 9000, and only a GTID was left as a point. Clocks that differ by minutes count."""
+    world.members = dict(_group("ONLINE", "ONLINE", "ONLINE"))
+    for false, counts in ((timedelta(minutes=7), timedelta(minutes=7)), (timedelta(days=2_500_000), pitr.MARGIN)):
+        last = world.members["orders-2"]
+        assert last is not None
+        last.clock = NOW + false
+        world.job().copy()
+        assert _recorded(world).committed == f"{NOW + counts:%Y-%m-%dT%H:%M:%S.%fZ}"
 
 
 def test_a_copy_is_of_a_replica_and_says_what_it_holds_itself(world: World) -> None:

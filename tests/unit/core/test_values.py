@@ -58,17 +58,22 @@ def test_bad_names_are_refused(name: str) -> None:
         names.check_cluster_name(name)
 
 
-def test_a_delete_leaves_the_claims_that_are_labelled_as_another_cluster_s() -> None:
-    """A release that allowed such a name may have made that cluster."""
+def test_a_delete_leaves_the_claims_that_are_labelled_as_another_s() -> None:
+    """A release that allowed such a name may have made that cluster; a chart names its claims alike."""
     cluster = Cluster(1)
     name = "data-r20261124163000-mysql-0"
-    for claim, labels in ((name, names.selector("r20261124163000-mysql")), ("data-mysql-1", {}), ("data-other-0", {})):
+    chart = {"app.kubernetes.io/name": "mysql", names.LABEL_INSTANCE: NAME}  # a release `mysql` of a chart, once
+    made: tuple[tuple[str, dict[str, str]], ...] = (
+        *((name, names.selector("r20261124163000-mysql")), ("data-mysql-1", {}), ("data-other-0", {})),
+        *(("data-mysql-2", chart), ("data-mysql-3", {"app": "mysql", "release": "mysql"})),
+    )
+    for claim, labels in made:
         cluster.store.put({"kind": "PersistentVolumeClaim", "metadata": {"name": claim, "labels": labels}})
     client = cluster.session().client
     assert [one["metadata"]["name"] for one in observe.own_claims(client, NAME)] == ["data-mysql-0", "data-mysql-1"]
     steps = delete.plan(client, NAME, purge_data=True).steps
     assert [one.name for one in steps if one.kind == "PersistentVolumeClaim"] == ["data-mysql-0", "data-mysql-1"]
-    assert observe.claims(client, NAME) == ["data-mysql-0", name, "data-mysql-1"]
+    assert observe.claims(client, NAME) == ["data-mysql-0", name, *(f"data-mysql-{one}" for one in (1, 2, 3))]
 
 
 @pytest.mark.parametrize(

@@ -134,7 +134,7 @@ class Cluster:
             is_going = kind == "PersistentVolumeClaim" and "deletionTimestamp" in one["metadata"]
             if is_going and ("Pod", names.pod_of_claim(name)) not in self.store.objects:
                 del self.store.objects[kind, name]
-                self.lost[name] = self.data[one["metadata"]["uid"]]
+                self.lost[name] = self.data.get(one["metadata"]["uid"], "")
 
     def _make(self, name: str, revision: str, stateful_set: Json) -> None:
         if self.claim(name) is None:

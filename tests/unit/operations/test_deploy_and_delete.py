@@ -262,12 +262,19 @@ def test_passwords_that_somebody_chose_for_a_new_cluster_are_named() -> None:
     """Whoever may create Secrets, and read none, may have waited for a cluster of that name."""
     cluster = Cluster(1)
     client = cluster.session().client
-    for name in ("other-root", "other-internal", "other-app", "other-tls"):  # a user may fill the last two
+    for name in ("other-root", "other-internal", "other-app", "other-tls"):
         cluster.store.put({"kind": "Secret", "metadata": {"name": name}, "data": {"password": "YQ=="}})
     assert [text.partition(" exists")[0] for text in preflight.known_passwords(client, "other")] == [
         "Secret other-internal",
         "Secret other-root",
+        "Secret other-app",
+        "Secret other-tls",
     ]
+    (of_app, of_tls) = preflight.known_passwords(client, "other")[2:]
+    assert of_app.endswith("the application's password; delete it unless that was you")
+    assert of_tls.endswith("the members' TLS key; delete it unless that was you or cert-manager"), (
+        "a user may fill both"
+    )
     assert preflight.known_passwords(client, NAME) == [], "it was formed before"
 
 
@@ -312,9 +319,12 @@ def test_a_new_cluster_runs_no_program_that_somebody_put_under_its_name_before()
     spec = ClusterSpec(name=NAME, namespace="db")
     (ours,) = [one for one in deploy.objects(spec) if "binaryData" in one]
     for theirs in (b"their program", base64.b64decode(ours["binaryData"][render.AGENT_FILE])):
-        planted = {**ours, "binaryData": {render.AGENT_FILE: base64.b64encode(theirs).decode()}}
+        planted = {**ours, "binaryData": {render.AGENT_FILE: base64.b64encode(theirs).decode()}, "immutable": None}
         cluster.store.put(copy.deepcopy(planted))
         steps = deploy.prepare(cluster.session().client, spec)[1].steps
         (step,) = [step for step in steps if step.name == ours["metadata"]["name"]]
         assert step.manifest is not None
-        assert step.manifest["binaryData"] == ours["binaryData"]
+        assert (step.manifest["binaryData"], step.manifest["immutable"]) == (ours["binaryData"], True)
+    cluster.store.put({**ours, "binaryData": {render.AGENT_FILE: "dGhlaXJz"}})
+    with pytest.raises(errors.Refused, match="is immutable, and holds something else"):
+        deploy.prepare(cluster.session().client, spec)

@@ -336,3 +336,23 @@ def test_the_owners_are_read_from_the_servers_answer() -> None:
         error = kube_status.failure("x", 409, json.dumps({"kind": "Status", **odd}).encode())
         assert isinstance(error, errors.Conflict)
         assert error.owners == ()
+
+
+def test_a_list_of_managers_of_any_depth_ends_no_command() -> None:
+    """Whoever may patch an object writes there what they like: `status` ended as unexpected."""
+    deep: Json = {}
+    for _ in range(950):  # JSON of less than a thousand levels is read
+        deep = {"f:a": deep}
+    theirs: Json = {"f:metadata": {"f:labels": {"f:theirs": {}}}}
+    manifest = next(one for one in deploy.objects(SPEC) if one["kind"] == "StatefulSet")
+    entries = [
+        {"manager": manager, "operation": "Apply", "apiVersion": "apps/v1", "fieldsV1": fields}
+        for manager in ("kubectl", "mysqlops", "argocd-controller")
+        for fields in (deep, theirs)
+    ]
+    found = {**manifest, "metadata": {**manifest["metadata"], "resourceVersion": "1", "managedFields": entries}}
+    assert field_owners.applied_over(found) == []
+    assert field_owners.held(found, [("spec", "replicas")]) == []
+    assert field_owners.handed_over(found, manifest) is None
+    assert field_owners.removed(found, manifest) == field_owners.replaced(found, manifest) == []
+    assert field_owners.cut_off(found, manifest) is None

@@ -31,9 +31,15 @@ def _objects() -> Objects:
     """All pods are replaced, and the rollout is still open: the CronJobs and the receiver have the agent before it."""
     cluster = Cluster(1)
     made = {one["kind"]: one for one in deploy.objects(ClusterSpec(NAME, "db", replicas=1))}
-    wanted, agent = made["StatefulSet"], {"kind": "ConfigMap", "binaryData": {"agent.pyz": ""}}
+    wanted = made["StatefulSet"]
     for name in ("mysql-config", OLD, NEW, PLAIN):
-        cluster.store.put({**agent, "metadata": {"name": name, "labels": names.selector(NAME)}})
+        program = {
+            "kind": "ConfigMap",
+            "binaryData": {"agent.pyz": "bmV3" if name == NEW else "b2xk"},
+            "immutable": True,
+        }
+        meta = {"name": name, "namespace": "db", "labels": {**names.selector(NAME), names.LABEL_NAME: names.APP_NAME}}
+        cluster.store.put({**program, "metadata": meta})
     session = cluster.session(1.0)
     session.client.apply(_with_agent(wanted, OLD))
     session.client.create("Secret", {"kind": "Secret", **target.make_secret(TARGET, "password", {})})
@@ -80,7 +86,8 @@ def test_followers_refer_to_no_config_map_that_is_gone_wherever_a_rollout_is_kil
     whole = _cluster(objects)
     assert _agents(whole) == {OLD}
     rolling.finish(whole.session(), NAME, LIMITS)
-    assert (_agents(whole), whole.store.deleted("ConfigMap")) == ({NEW}, [OLD])
+    assert (_agents(whole), whole.store.deleted("ConfigMap")) == ({NEW}, [PLAIN, OLD])
+    assert whole.store.objects["ConfigMap", PLAIN]["binaryData"] == {"agent.pyz": "bmV3"}
     assert "Event mysql.rolloutended" in whole.store.log[-1]  # with the change before it, the rollout has ended
     for number in range(1, len(whole.store.log) - 1):
         cluster = _cluster(objects)
@@ -90,7 +97,8 @@ def test_followers_refer_to_no_config_map_that_is_gone_wherever_a_rollout_is_kil
         _must_work(cluster)
         cluster.store.kill_after = lambda _: False
         upgrade.resume(cluster.session(), NAME, LIMITS)
-        assert (_agents(cluster), cluster.store.deleted("ConfigMap")) == ({NEW}, [OLD])
+        assert (_agents(cluster), cluster.store.deleted("ConfigMap")) == ({NEW}, [PLAIN, OLD])
+        assert cluster.store.objects["ConfigMap", PLAIN]["binaryData"] == {"agent.pyz": "bmV3"}
         assert rollout.read(cluster.stateful_set()) is None
 
 

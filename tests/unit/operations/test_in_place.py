@@ -396,3 +396,19 @@ def test_a_restore_does_not_succeed_over_pods_that_mount_the_previous_claims() -
 
 def _volume(claim: str) -> dict[str, Any]:
     return {"name": "data", "persistentVolumeClaim": {"claimName": claim}}
+
+
+def test_a_restore_that_is_run_again_names_the_scale_that_its_group_waits_for() -> None:
+    """Killed before its end, it met a `scale` and an outage; the next run waited for a primary until its limit."""
+    cluster = _cluster(2)
+    render.name_claims(cluster.stateful_set(), NEW.claims)
+    for ordinal in range(2):
+        cluster.facts[names.pod(NAME, ordinal)] |= {"role": "none", "state": "OFFLINE", "online": 0}
+        cluster.store.put({"kind": "PersistentVolumeClaim", "metadata": {"name": f"{NEW.claims}-mysql-{ordinal}"}})
+    _lease(cluster, group=group.Note(name=RESTORED, parent=GROUP, members=_members(0, 1, 2)))
+    swap = timeline.Swap(timeline.Timeline("data", GROUP), NEW, 3)
+    began = cluster.clock.monotonic()
+    with pytest.raises(errors.StepFailed, match="it is not formed without mysql-2") as failed:
+        in_place.execute(cluster.session(), NAME, swap, None)
+    assert f"mysqlops scale {NAME} --replicas 3 brings its pod back" in (failed.value.hint or "")
+    assert cluster.clock.monotonic() - began < 60

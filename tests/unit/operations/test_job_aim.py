@@ -124,6 +124,21 @@ def test_a_job_that_somebody_replaced_ends_nobodys_wait() -> None:
         jobs.run(cluster.session(60.0), wanted, lambda *_: "", "refused")
 
 
+def test_of_two_commands_that_wait_for_one_job_the_second_says_why_it_has_no_result() -> None:
+    """The first had read its end and deleted it; the second said that the API server knows no such Job."""
+    cluster = Working()
+    cluster.ends = RUNS
+    wanted: Json = {"metadata": {"name": "work", "labels": {}}, "spec": {"template": {"spec": {"volumes": []}}}}
+
+    def other_command() -> None:
+        cluster.store.objects.pop(("Job", "work"), None)
+
+    cluster.clock.turn = other_command
+    with pytest.raises(errors.StepFailed, match="was deleted while this command waited for it") as failed:
+        jobs.run(cluster.session(60.0), wanted, lambda *_: "", "refused")
+    assert failed.value.hint == "run the same command again"
+
+
 def test_a_job_without_an_aim_is_not_obeyed_by_one_that_has_one() -> None:
     aimed: Json = {"metadata": {"name": "j"}}
     job_aim.put(aimed, {"metadata": {"uid": "1"}})

@@ -14,7 +14,7 @@ import pytest
 from mysqlops import errors
 from mysqlops.core import group, names, ordered, secret_map, timeline
 from mysqlops.core.spec import ClusterSpec
-from mysqlops.operations import deploy, member, orders, remake, restart, stop
+from mysqlops.operations import deploy, member, observe, orders, remake, restart, stop
 from mysqlops.operations.session import Session
 from mysqlops.planning import restart as restarting
 from mysqlops.planning import status, storage
@@ -657,3 +657,6 @@ def test_a_deploy_does_not_wait_for_a_member_that_no_pod_brings_back(wait: Calla
         wait(cluster.session(), NAME)
     assert "mysqlops scale mysql --replicas 3 brings its pod back" in str(failed.value.hint)
     assert cluster.clock.monotonic() - began < 60
+    with pytest.raises(errors.WaitTimeout) as late:  # a wait that may go on, such as that of `recover`
+        observe.until(cluster.session(20.0), NAME, lambda now: now.primary is not None, "a primary")
+    assert "mysqlops scale mysql --replicas 3 brings its pod back" in str(late.value.hint)

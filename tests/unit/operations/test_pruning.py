@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from mysqlops import errors
-from mysqlops.core import backup, binlog, making, names, retention, snapshot_notes
-from mysqlops.operations import lock, pruning, restic
+from mysqlops.core import backup, binlog, making, names, retention, snapshot_notes, timeline
+from mysqlops.operations import lock, orders, pruning, restic
 from mysqlops.operations.session import Session
 from tests.unit.fakes.api import Killed
 from tests.unit.fakes.cluster import NAME, Cluster
@@ -19,6 +19,7 @@ from tests.unit.operations.test_backup import GROUP, NOW, TARGET, made
 from tests.unit.operations.test_trust import _own, _with_key, bound, stored
 
 VOLUME = {**names.selector(NAME), names.LABEL_STEPS: "snapshot"}
+RUN = restic.run
 LAST = retention.Policy(last=1)
 JOB = {"template": {"spec": {"volumes": [{"name": "target", "secret": {"secretName": TARGET.secret}}]}}}
 
@@ -170,6 +171,108 @@ def test_what_happens_before_a_backup_is_removed_keeps_it(
     with kept if what == "sleeps" else beside:
         act(world, second)
     assert world.forgotten == []
+
+
+def test_a_second_delete_waits_for_the_job_of_one_that_was_killed(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It waits for restic's lock, or for its image: until then its backup is listed, and a verification that comes now
+    would let the other good one go for its sake."""
+    other, one, newest = (replace(_own(world, number), at=f"2026-11-24T12:0{number}:00Z") for number in (1, 2, 3))
+    ids = {"s1": other, "s2": one, "s3": newest}
+    checks = [backup.Verification(of.id, of.at, True, 3.0, of_snapshot=snapshot) for snapshot, of in ids.items()]
+    world.entries = [*bound(*(stored(of, "the key", name) for name, of in ids.items()))]
+    world.entries.append(stored(checks[0], "the key", "v1"))
+    left = list[dict[str, Any]]()
+
+    def kill(text: str) -> bool:
+        left.extend(job for (kind, _), job in world.store.objects.items() if kind == "Job")
+        return text.startswith("CREATE Job")
+
+    monkeypatch.setattr(restic, "run", RUN)
+    world.store.kill_after = kill
+    with pytest.raises(Killed):
+        pruning.delete(world.session(), TARGET, one.id)
+    world.store.kill_after = lambda _: False
+    monkeypatch.setattr(restic, "run", world.run)
+    world.store.put(left[0])  # nobody deleted it: the command was dead
+    world.entries.append(stored(checks[1], "the key", "v2"))
+    for act in (_delete, _prune):
+        with pytest.raises(errors.Refused, match=r"Job restic-local-.* may be removing backups"):
+            act(world, other)
+    assert world.forgotten == []
+    del world.store.objects["Job", left[0]["metadata"]["name"]]
+    pruning.delete(world.session(), TARGET, other.id)
+    assert "s1" in world.forgotten
+
+
+def _restoring(world: World, one: backup.Backup) -> None:
+    swap = timeline.Swap(timeline.Timeline("data", GROUP), timeline.Timeline("data-r20260101000000", "new"), 1, one.id)
+    annotations = {names.ANNOTATION_RESTORING: timeline.dump(swap)}
+    world.session().client.patch("Lease", names.group_lease(NAME), {"metadata": {"annotations": annotations}})
+
+
+def _filling(world: World, one: backup.Backup) -> None:
+    orders.write(world.session().client, NAME, filling={"mysql-0": one.id})
+
+
+def _new_cluster(world: World, one: backup.Backup) -> None:
+    metadata = {"name": "data-copy-0", "labels": names.selector("copy")}
+    annotations = {names.ANNOTATION_RESTORED: one.id}
+    world.store.put({"kind": "PersistentVolumeClaim", "metadata": {**metadata, "annotations": annotations}})
+
+
+def _fetching(world: World, one: backup.Backup) -> None:
+    env = [{"name": "BACKUP_ID", "value": one.id}, {"name": "SNAPSHOT", "value": "s1"}]
+    pod = {**JOB["template"]["spec"], "initContainers": [{"name": "fetch", "env": env}], "containers": []}
+    world.begins("restore", spec={"template": {"spec": pod}})
+
+
+def _exporting(world: World, _: backup.Backup) -> None:
+    container = {"name": "export", "command": ["sh", "restic.sh", "export", "s1", "it.tar"]}
+    world.begins("export", spec={"template": {"spec": {**JOB["template"]["spec"], "containers": [container]}}})
+
+
+@pytest.mark.parametrize("read", [_restoring, _filling, _new_cluster, _fetching, _exporting])
+def test_a_backup_that_a_restore_reads_or_will_when_it_is_run_again_stays(
+    world: World, monkeypatch: pytest.MonkeyPatch, read: Callable[[World, backup.Backup], None]
+) -> None:
+    one, other = (replace(_own(world, number), at=f"2026-11-24T12:0{number}:00Z") for number in (1, 2))
+    before = dict(world.store.objects)
+    world.entries = there = [*bound(stored(one, "the key", "s1"), stored(other, "the key", "s2"))]
+    read(world, one)
+    with pytest.raises(errors.Refused) as error:
+        pruning.delete(world.session(), TARGET, one.id)
+    assert [reason.code for reason in error.value.reasons] == ["backup-in-use"]
+    assert pruning.prune(world.session(), NAME, TARGET, LAST) == []
+    assert world.forgotten == []
+    world.store.objects = before
+    world.session().client.patch(
+        "Lease", names.group_lease(NAME), {"metadata": {"annotations": {names.ANNOTATION_RESTORING: None}}}
+    )
+    orders.write(world.session().client, NAME, filling={})
+
+    def begins_late(*_: Any) -> list[dict[str, Any]]:
+        if there is not world.entries:
+            read(world, one)
+        world.entries = [*there]
+        return there
+
+    monkeypatch.setattr(restic, "snapshots", begins_late)
+    with pytest.raises(errors.Refused) as error:  # between the decision and the removal
+        pruning.delete(world.session(), TARGET, one.id)
+    assert [reason.code for reason in error.value.reasons] == ["backup-in-use"]
+    assert world.forgotten == []
+
+
+def test_what_a_reverted_restore_left_on_its_claim_keeps_no_backup(world: World) -> None:
+    one, other = (replace(_own(world, number), at=f"2026-11-24T12:0{number}:00Z") for number in (1, 2))
+    world.entries = [*bound(stored(one, "the key", "s1"), stored(other, "the key", "s2"))]
+    metadata = {"name": "data-r20260101000000-mysql-0", "labels": names.selector(NAME)}
+    annotations = {names.ANNOTATION_RESTORED: one.id}
+    world.store.put({"kind": "PersistentVolumeClaim", "metadata": {**metadata, "annotations": annotations}})
+    pruning.delete(world.session(), TARGET, one.id)
+    assert "s1" in world.forgotten
 
 
 def test_a_job_of_another_cluster_or_that_removes_nothing_is_no_reason(world: World) -> None:

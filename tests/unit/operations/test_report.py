@@ -14,8 +14,8 @@ import pytest
 
 from mysqlops import errors
 from mysqlops.cli.main import run
-from mysqlops.core import redaction
-from mysqlops.operations import doctor, local_file
+from mysqlops.core import names, redaction
+from mysqlops.operations import bundle, doctor, local_file
 from tests.unit.fakes.cluster import GROUP, NAME, Cluster
 from tests.unit.planning.test_doctor import SANE
 
@@ -235,6 +235,8 @@ def test_json_in_a_text_in_json_is_read_to_the_bottom_and_no_depth_ends_the_repo
 
 def test_everything_that_a_colleague_needs_is_in_it(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     world.cluster.facts["mysql-1"]["mysqld"] = {"restartCount": 1, "state": {"running": {}}}
+    template = world.cluster.stateful_set()["spec"]["template"]
+    template["metadata"].setdefault("annotations", {})[names.ANNOTATION_AGENT] = bundle.build().version
     assert run(["report", NAME, "-o", "json"]) == 0
     shown = json.loads(capsys.readouterr().out)
     assert (shown["kind"], shown["unread"]) == ("Report", {})

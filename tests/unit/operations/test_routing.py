@@ -147,6 +147,21 @@ def test_the_replicas_service_follows_what_all_pods_carry(agent: str, labels: di
     assert not drift.differences(wanted, session.client.get("Service", REPLICAS)), "and nobody finds a difference"
 
 
+@pytest.mark.parametrize("agent", ["the same", "older"])
+def test_a_service_that_somebody_deleted_is_made_again_for_what_the_pods_carry(agent: str) -> None:
+    """`doctor --fix` made one that chose no replica of an older release."""
+    cluster = Cluster(3)
+    is_same = agent == "the same"
+    _of(cluster, bundle.build().version if is_same else agent, BOTH if is_same else OLD)
+    del cluster.store.objects["Service", REPLICAS]
+    session = cluster.session()
+    assert observe.must_run(session.client, NAME).in_use.reads is is_same
+    for pod in [name for kind, name in cluster.store.objects if kind == "Pod"]:
+        del cluster.store.objects["Pod", pod]
+    cluster.store.settle = lambda: None
+    assert observe.must_run(session.client, NAME).in_use.reads
+
+
 def test_once_it_selects_by_the_label_it_stays() -> None:
     """Agents of a later release have another version."""
     cluster = Cluster(3)

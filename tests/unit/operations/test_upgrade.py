@@ -16,6 +16,7 @@ from mysqlops.core.version import ServerVersion
 from mysqlops.kube import manifests
 from mysqlops.objects import render
 from mysqlops.operations import deploy, image_check, observe, upgrade
+from mysqlops.operations import rollout as rolling
 from mysqlops.planning import image_trial
 from tests.unit.fakes.cluster import NAME, Cluster
 
@@ -155,7 +156,11 @@ def test_services_get_the_protocol_of_their_port_in_passing() -> None:
 
 # Whoever may create ConfigMaps, and read no Secret, knows the name, the labels and the annotations before.
 def _planted(manifest: Any) -> Any:
-    return {**manifest, "binaryData": {render.AGENT_FILE: base64.b64encode(b"their program").decode()}}
+    return {
+        **manifest,
+        "binaryData": {render.AGENT_FILE: base64.b64encode(b"their program").decode()},
+        "immutable": None,
+    }
 
 
 def test_an_upgrade_runs_no_program_that_somebody_put_under_its_name_before() -> None:
@@ -168,6 +173,23 @@ def test_an_upgrade_runs_no_program_that_somebody_put_under_its_name_before() ->
         cluster.store.put(copy.deepcopy(planted))
         applied = {one["metadata"]["name"]: one for one in upgrade._compared(session, running, running.spec).others}
         assert applied[ours["metadata"]["name"]]["binaryData"] == ours["binaryData"]
+        assert applied[ours["metadata"]["name"]]["immutable"] is True
+
+
+def test_a_program_that_cannot_be_replaced_is_refused_by_its_name() -> None:
+    """Immutable, and put there before."""
+    cluster = Running("9.7.4", {})
+    session = cluster.session()
+    running = observe.must_run(session.client, NAME)
+    (ours,) = [one for one in upgrade.objects(running, running.spec) if "binaryData" in one]
+    cluster.store.put({**_planted(ours), "immutable": True})
+    with pytest.raises(
+        errors.Refused, match=f"ConfigMap {ours['metadata']['name']} is immutable, and holds"
+    ) as refused:
+        upgrade._compared(session, running, running.spec)
+    assert refused.value.reasons[0].code == "foreign-object"
+    with pytest.raises(errors.Refused, match="is immutable, and holds"):
+        session.client.apply(ours)
 
 
 def test_a_program_that_somebody_changed_is_replaced_in_passing() -> None:
@@ -183,3 +205,16 @@ def test_a_program_that_somebody_changed_is_replaced_in_passing() -> None:
     change = upgrade.plan(session, NAME, running, running.spec)
     assert [one["binaryData"] for one in change.manifests] == [ours["binaryData"]]
     assert change.record is None
+
+
+def test_programs_of_older_releases_become_immutable_in_passing() -> None:
+    cluster = Running("9.7.4", {})
+    session = cluster.session()
+    running = observe.must_run(session.client, NAME)
+    for made in upgrade.objects(running, running.spec):
+        cluster.store.put({key: value for key, value in made.items() if key != "immutable"})
+    running = observe.must_run(session.client, NAME)
+    change = upgrade.plan(session, NAME, running, running.spec)
+    assert [(one["metadata"]["name"], one["immutable"]) for one in change.manifests] == [(running.in_use.agent, True)]
+    upgrade.execute(session, NAME, change, rolling.Limits())
+    assert cluster.store.objects["ConfigMap", running.in_use.agent]["immutable"] is True

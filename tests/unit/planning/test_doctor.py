@@ -14,10 +14,11 @@ import pytest
 from mysqlops import errors
 from mysqlops.cli.main import run
 from mysqlops.core import activity, names, rehearsal
-from mysqlops.operations import carried, doctor, observe, programs
+from mysqlops.core.spec import ClusterSpec
+from mysqlops.operations import carried, deploy, doctor, observe, programs
 from mysqlops.planning import verdict
 from mysqlops.planning.checks import answers, fixes
-from mysqlops.planning.checks.model import BUDGET, CLASSES, ROLE, VOLUMES, Answer, Facts
+from mysqlops.planning.checks.model import BUDGET, CLASSES, MAPS, ROLE, VOLUMES, Answer, Facts, Map
 from mysqlops.planning.status import Condition, Observed
 from tests.unit.clusters import CLAIMS, GROUP, HEALTHY, LEASE, NOW, pod
 from tests.unit.fakes.cluster import NAME, Cluster
@@ -249,12 +250,66 @@ def test_objects_are_compared_with_those_of_this_release() -> None:
     assert "get leases, update leases" in _found(replace(facts, objects={**facts.objects, ROLE: less}), "rights")[0]
 
 
+def test_a_role_with_rights_beyond_count_is_judged() -> None:
+    facts = _facts()
+    lists = ("apiGroups", "resources", "resourceNames", "verbs")
+    many = {"rules": [*ROLE_FOUND["rules"], {key: ["x"] * 5000 for key in lists}]}
+    assert _found(replace(facts, objects={**facts.objects, ROLE: many}), "rights") == []
+    assert _found(replace(facts, objects={**facts.objects, ROLE: {"rules": many["rules"][-1:]}}), "rights")
+
+
 def test_what_may_not_be_read_is_not_taken_for_missing() -> None:
     facts = replace(_facts(), objects={}, unread={BUDGET: "forbidden", ROLE: "forbidden", "mysql-2": "silent"})
     facts = replace(facts, answers={one: facts.answers[one] for one in MEMBERS[:2]})
     assert _found(facts, "disruption-budget") == _found(facts, "rights") == []
     assert CHECKS["rights"].unchecked(facts) == f"{ROLE}: forbidden"
     assert CHECKS["tables"].unchecked(facts) == "mysql-2: silent"
+
+
+def _map(**changed: Any) -> Map:
+    wanted = {"metadata": {"name": "mysql-config"}, "data": {"my.cnf": "[mysqld]\n", "start.sh": "exec mysqld\n"}}
+    found = {"data": {**wanted["data"], "previous.cnf": "x", **changed}}
+    return Map(wanted, found)
+
+
+def test_what_somebody_put_into_the_members_config_maps_is_found() -> None:
+    facts = _facts()
+    assert _found(replace(facts, maps=(_map(), Map(_map().wanted, None))), "contents") == []
+    changed = _map(**{"start.sh": "x", "evil.sql": "GRANT"})
+    assert _found(replace(facts, maps=(changed,)), "contents") == ["differs: evil.sql, start.sh"]
+    refused = replace(_map(), refused=("init_file: it runs statements",))
+    assert _found(replace(facts, maps=(refused,)), "contents") == ["init_file: it runs statements"]
+    program = {"metadata": {"name": "mysql-agent"}, "binaryData": {"agent.pyz": "b3Vycw=="}, "immutable": True}
+    open_to_all = Map(program, {"binaryData": {"agent.pyz": "dGhlaXJz"}})
+    found = _found(replace(facts, maps=(open_to_all,)), "contents")
+    assert found == ["differs: agent.pyz", "a change would reach members that run"]
+    assert CHECKS["contents"].unchecked(replace(facts, unread={MAPS: "forbidden"})) == f"{MAPS}: forbidden"
+
+
+def test_the_config_maps_are_compared_with_what_this_release_writes(cluster: Cluster) -> None:
+    spec = ClusterSpec(name=NAME, namespace="db")
+    for made in deploy.objects(spec):
+        if made["kind"] in ("ConfigMap", "StatefulSet"):
+            cluster.store.put(made)
+
+    def look() -> list[str]:
+        report = doctor.examine(cluster.session(), NAME, [CHECKS["contents"]])
+        assert report.unchecked == {}
+        return [one.evidence for one in report.findings]
+
+    assert look() == []
+    config = cluster.store.objects["ConfigMap", names.config_map(NAME)]
+    config["data"]["user.cnf"] = "[mysqld]\ninit_file = /etc/mysqlops/evil.sql\n"
+    config["data"]["evil.sql"] = "GRANT ALL ON *.* TO app"
+    first, second = look()
+    assert first == "differs: evil.sql, my.cnf"
+    assert second.startswith("init_file: ")
+    del cluster.store.objects["ConfigMap", names.agent_config_map(NAME)]["immutable"]
+    assert look()[-1] == "a change would reach members that run"
+    annotations = cluster.store.objects["StatefulSet", NAME]["spec"]["template"]["metadata"]["annotations"]
+    annotations[names.ANNOTATION_AGENT] = "0.0.9-000000000000"
+    report = doctor.examine(cluster.session(), NAME, [CHECKS["contents"]])
+    assert "runs agent 0.0.9-000000000000, and this mysqlops would render" in report.unchecked["contents"]
 
 
 def test_an_answer_of_another_form_does_not_count() -> None:
