@@ -91,6 +91,14 @@ def test_data_from_before_a_restore_gets_today_s_passwords(pod: Pod) -> None:
     assert (pod.prepare().returncode, pod.ran(), pod.statements()) == (0, ["reset.sql"], [])
 
 
+def test_what_a_server_that_died_was_committing_is_decided_before_one_without_a_binary_log_starts(pod: Pod) -> None:
+    (pod.volume / "data/binlog.index").write_text("./binlog.000001\n")
+    (pod.folder / "run/statements/of-before").write_text("reset")
+    assert (pod.prepare().returncode, pod.ran()) == (0, ["shutdown.sql", "reset.sql"])
+    calls = (pod.folder / "calls").read_text().splitlines()
+    assert ["--skip-log-bin" in one for one in calls] == [False, True]
+
+
 def test_a_volume_with_data_is_left_as_it_is_and_the_statements_go(pod: Pod) -> None:
     assert (pod.prepare().returncode, pod.ran(), pod.statements()) == (0, [], [])
 

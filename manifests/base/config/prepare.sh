@@ -12,6 +12,8 @@ config=/etc/mysqlops/my.cnf
 once="--skip-log-bin --gtid-mode=OFF --enforce-gtid-consistency=OFF --super-read-only=OFF --read-only=OFF
   --plugin-load= --plugin-load-add= --require-secure-transport=OFF --innodb-flush-log-at-trx-commit=2
   --persisted-globals-load=OFF --event-scheduler=OFF --max-prepared-stmt-count=16382"
+# As the member's own server starts, but alone.
+logged="--plugin-load= --plugin-load-add= --require-secure-transport=OFF --persisted-globals-load=OFF --event-scheduler=OFF"
 # They hold no password, only hashes of them; and nobody needs them again.
 statements=/run/statements
 
@@ -21,12 +23,13 @@ flush() {
   if sync -f /proc 2>/dev/null; then sync -f "$1"; else sync; fi
 }
 
-# Runs the statements of a file on a data directory; they end with SHUTDOWN. After one that fails mysqld goes on without
-# the rest, and would stay up: it is stopped, and its own words are the last ones here, where `mysqlops status` finds them.
+# Runs the statements of a file on a data directory, within so many seconds and with these options; they end with
+# SHUTDOWN. After one that fails mysqld goes on without the rest, and would stay up: it is stopped, and its own words are
+# the last ones here, where `mysqlops status` finds them.
 run_statements() {
   said=/tmp/prepare.log
   # shellcheck disable=SC2086
-  mysqld --defaults-file=$config --datadir="$1" $once --skip-networking --init-file="$2" >"$said" 2>&1 &
+  mysqld --defaults-file=$config --datadir="$1" $4 --skip-networking --init-file="$2" >"$said" 2>&1 &
   server=$!
   left=$(($3 * 5))
   while kill -0 "$server" 2>/dev/null && [ "$left" -gt 0 ] && ! grep -q 'ready for connections' "$said"; do
@@ -61,7 +64,13 @@ if [ -d "$data" ]; then
       ;;
     esac
     echo "prepare: the data was restored: giving its accounts this cluster's passwords"
-    run_statements "$data" "$file" 600
+    # Of a server that died, the binary log decides what it was committing: the group has that. A server without one rolls
+    # it back, and the next one takes it for executed all the same (tests/database/test_unclean_data.py).
+    if [ -e "$data/binlog.index" ]; then
+      echo 'SHUTDOWN;' >/tmp/shutdown.sql
+      run_statements "$data" /tmp/shutdown.sql 600 "$logged"
+    fi
+    run_statements "$data" "$file" 600 "$once"
     flush "$volume"
     rm -f "$volume/restored"
     break
@@ -88,7 +97,7 @@ echo "prepare: initialising $data"
 # shellcheck disable=SC2086
 mysqld --defaults-file=$config --datadir="$half" $once --initialize-insecure
 echo "prepare: creating the accounts"
-run_statements "$half" $statements/accounts.sql 300
+run_statements "$half" $statements/accounts.sql 300 "$once"
 rm -f "$half/auto.cnf"
 flush "$volume"
 mv "$half" "$data"
