@@ -53,8 +53,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         folder = item.path.relative_to(_ROOT).parts[0]
         if folder in _MARKED:
             item.add_marker(folder)
-        if folder == "lab":
-            item.add_marker("alone")
     items.sort(key=lambda item: _turn(_file(item.nodeid)))
 
 

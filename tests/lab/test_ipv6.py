@@ -11,7 +11,7 @@ import pytest
 from tests.cluster.conftest import SMALL, Namespace, eventually
 from tests.lab import second
 
-pytestmark = pytest.mark.long  # minutes each; CI has an hour
+pytestmark = [pytest.mark.long, pytest.mark.alone]  # minutes each; CI has an hour
 
 NAME = "labipv6"
 

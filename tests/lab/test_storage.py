@@ -17,7 +17,7 @@ _SIZE = "300Mi"
 def _kubectl(*words: str, stdin: str | None = None, check: bool = True) -> str:
     config = f"--kubeconfig={os.environ['MYSQLOPS_KUBECONFIG']}"
     done = subprocess.run(
-        ["kubectl", config, *words], input=stdin or "", capture_output=True, text=True, check=False, timeout=60
+        ["kubectl", config, *words], input=stdin or "", capture_output=True, text=True, check=False, timeout=120
     )
     assert not check or done.returncode == 0, done.stderr
     return done.stdout
@@ -50,7 +50,7 @@ def _create(namespace: str, name: str, source: dict[str, str] | None = None) -> 
     for kind, body in (("PersistentVolumeClaim", spec), ("Pod", pod)):
         whole = {"apiVersion": "v1", "kind": kind, "metadata": {"name": name}, "spec": body}
         _kubectl("-n", namespace, "apply", "-f", "-", stdin=json.dumps(whole))
-    _kubectl("-n", namespace, "wait", "--for=condition=Ready", f"pod/{name}", "--timeout=50s")
+    _kubectl("-n", namespace, "wait", "--for=condition=Ready", f"pod/{name}", "--timeout=110s")
 
 
 def _shell(namespace: str, pod: str, script: str) -> str:
@@ -68,7 +68,7 @@ def test_limit_snapshot_restore_and_clone(namespace: str) -> None:
     }
     _kubectl("-n", namespace, "apply", "-f", "-", stdin=json.dumps(snapshot))
     _kubectl(
-        "-n", namespace, "wait", "--for=jsonpath={.status.readyToUse}=true", "volumesnapshot/first", "--timeout=40s"
+        "-n", namespace, "wait", "--for=jsonpath={.status.readyToUse}=true", "volumesnapshot/first", "--timeout=110s"
     )
     _shell(namespace, "origin", "echo changed >/v/file; sync")
     source = {"apiGroup": "snapshot.storage.k8s.io", "kind": "VolumeSnapshot", "name": "first"}
@@ -87,5 +87,5 @@ def test_a_full_volume_grows_while_it_is_mounted(namespace: str) -> None:
     _shell(namespace, "small", "dd if=/dev/zero of=/v/fill bs=1M count=320 2>/dev/null || true")
     larger = {"spec": {"resources": {"requests": {"storage": "400Mi"}}}}
     _kubectl("-n", namespace, "patch", "pvc", "small", "-p", json.dumps(larger))
-    _kubectl("-n", namespace, "wait", "--for=jsonpath={.status.capacity.storage}=400Mi", "pvc/small", "--timeout=58s")
+    _kubectl("-n", namespace, "wait", "--for=jsonpath={.status.capacity.storage}=400Mi", "pvc/small", "--timeout=110s")
     _shell(namespace, "small", "dd if=/dev/zero of=/v/more bs=1M count=80")
