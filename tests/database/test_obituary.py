@@ -161,7 +161,7 @@ def _join_until_removed(member: Member, through: Sequence[Member]) -> None:
 def test_a_member_that_the_group_counts_twice_is_removed_at_once(group: Group) -> None:
     """A previous incarnation beside the present one, as after a join that a frozen member proposed late: the join and
     all writes wait for the dead one. Removed one after the other, both were out, and the others' view never changed:
-    writes stopped for good, with no way back but to restart the members."""
+    writes stopped, for as long as anybody waited."""
     *others, twice = group.members
     primary = next(one for one in others if one.observe().role() == names.ROLE_PRIMARY)
     primary.query("CREATE DATABASE twice")
