@@ -156,7 +156,7 @@ def is_whole(now: Status, fenced: Collection[str], *but: str) -> bool:
     )
 
 
-CONTRADICTIONS = ("members-unseen", "two-primaries")  # the members do not agree on who is in the group
+CONTRADICTIONS = ("members-unseen", "two-primaries", "primary-moves")  # the members do not agree on who is in the group
 
 
 def carriers(now: Status, going: Collection[str]) -> list[Member]:

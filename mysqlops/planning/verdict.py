@@ -163,7 +163,7 @@ def _conditions(
     found: list[Condition] = []
     if not primaries:
         found.append(_no_primary(seen, members, published))
-    found += _two_primaries(seen, members, primaries)
+    found += _two_primaries(seen, members, primaries, published)
     for member in members:
         found += member_conditions.of(seen, member)
     found += belongings.conditions(seen, published)
@@ -184,12 +184,20 @@ def _conditions(
     return found
 
 
-def _two_primaries(seen: Observed, members: Sequence[Member], primaries: list[str]) -> list[Condition]:
-    """Members that lead, or are writable outside the group, where no other member receives the writes."""
+def _two_primaries(
+    seen: Observed, members: Sequence[Member], primaries: list[str], published: Mapping[str, Publication | None]
+) -> list[Condition]:
+    """Members that lead, or are writable outside the group, where no other member receives the writes. In one run of a
+    group only one leads: of two that say so, one spoke before the primary moved."""
     strays = [member.name for member in members if _takes_writes(member) and member.state != view.ONLINE]
     both = [*primaries, *(name for name in strays if name not in primaries)]
     if len(primaries) < 2 and not (strays and len(both) > 1):
         return []
+    runs = {group.incarnation(one.view_id) if (one := published.get(name)) else "" for name in primaries}
+    if not strays and len(runs) == 1 and "" not in runs:
+        text = f"{' and '.join(primaries)} say that they are primary of the same group: the primary moves"
+        stays = "if it stays, somebody has switched the group to multi-primary mode"
+        return [Condition("primary-moves", text, f"mysqlops status {seen.name} --watch; {stays}")]
     text = f"more than one member is primary or can be written outside the group: {', '.join(both)}"
     return [Condition("two-primaries", text, f"stop the writers; {member_conditions.look_at(seen, both[-1])}", DOWN)]
 

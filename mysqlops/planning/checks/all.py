@@ -27,7 +27,7 @@ SERVICE = (
         "one-writer",
         "the primary accepts writes, and it alone",
         "writes elsewhere are lost, or make members differ",
-        codes=("two-primaries", "replica-writable", "primary-read-only"),
+        codes=("two-primaries", "primary-moves", "replica-writable", "primary-read-only"),
     ),
     Check(
         "labels",

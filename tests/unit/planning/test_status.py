@@ -40,6 +40,18 @@ def test_three_members_and_a_primary_are_healthy() -> None:
         (HEALTHY, ("mysql-1",), "service-stale", "degraded"),
         ((pod("mysql-0"), *HEALTHY[1:]), (), "no-primary", "down"),
         ((HEALTHY[0], pod("mysql-1", role="primary"), HEALTHY[2]), ("mysql-0",), "two-primaries", "down"),
+        (
+            (pod("mysql-0", role="primary", view_id="7:3"), pod("mysql-1", role="primary", view_id="7:4"), HEALTHY[2]),
+            ("mysql-0",),
+            "primary-moves",
+            "degraded",
+        ),
+        (
+            (pod("mysql-0", role="primary", view_id="7:3"), pod("mysql-1", role="primary", view_id="8:3"), HEALTHY[2]),
+            ("mysql-0",),
+            "two-primaries",
+            "down",
+        ),
         ((*HEALTHY[:2], pod("mysql-2", writable=True)), ("mysql-0",), "replica-writable", "degraded"),
         (
             (*HEALTHY[:2], pod("mysql-2", state="OFFLINE", role="none", writable=True)),
