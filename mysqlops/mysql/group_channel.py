@@ -31,8 +31,8 @@ class Peer:
 def ask_to_remove(peer: Peer, group_name: str, address: str, *, clock: Clock, seconds: float) -> xcom.Answer:
     """Ask a member to have `address`, in whatever capitals, removed from its group; raises MysqlError, before anything
     is asked if it speaks another version of the protocol. The removal takes effect once a majority has agreed. An
-    earlier incarnation that the group still counts goes with it, in the same request: 9.7 never completes its view
-    after two removals during a join, and no write does (tests/database/test_obituary.py)."""
+    earlier incarnation that the group still counts goes with it, in the same request: writes wait for it as well, and
+    its vote is missing until it is out."""
     with _open(peer, clock, seconds) as channel:
         asked: list[str] = []
         while True:

@@ -54,7 +54,7 @@ def test_all_spellings_of_a_member_are_removed_at_once(
     removed: list[list[str]],
     found: Answer,
 ) -> None:
-    """Writes wait for each address that the group counts. Only the first one was removed; then one after the other."""
+    """Writes wait for each address that the group counts. Only the first one was removed."""
     channel = _Channel(list(counted), answers)
 
     @contextlib.contextmanager
