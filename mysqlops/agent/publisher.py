@@ -80,7 +80,7 @@ class Publisher:
         self._task: Task | None = None
         self.seen: view.Surroundings | None = None
         self.record: view.GroupRecord | None = None
-        self.sightings: stuck_group.Sightings = {}
+        self.sightings = stuck_group.Sightings()
 
     def start(self) -> None:
         self._task = self._clock.start("publisher", self._run)
@@ -242,19 +242,19 @@ class Publisher:
             self.seen = None
             self._watch_for_stuck_group(observed, now)
         elif now >= self._looked_at + (_LOOK_SECONDS if self._news == watching.news else _NEWS_LOOK_SECONDS):
-            self._looked_at, self._news, self.sightings = now, watching.news, {}
+            self._looked_at, self._news, self.sightings = now, watching.news, stuck_group.Sightings()
             self.seen = self.ask(self._around.look)
             self._hear(self.seen.record if self.seen else None)
             self._pace.meet(self.seen.peers if self.seen else ())
 
     def _watch_for_stuck_group(self, observed: Observation, now: float) -> None:
         if self._pace.is_calm:
-            self.sightings = {}  # each member's report shows that it is in the group
+            self.sightings = stuck_group.Sightings()  # each member's report shows that it is in the group
         elif now >= self._looked_at + stuck_group.LOOK_SECONDS:
             is_first = now >= self._looked_at + beats.FRESH_SECONDS  # it only shows which beats count from now on
             self._looked_at = now - (stuck_group.LOOK_SECONDS - _SOON_SECONDS if is_first else 0.0)
             peers = self.ask(self._around.peers) or ()
-            self.sightings = stuck_group.look(self.sightings, observed.seen.group.split(","), peers)
+            self.sightings = stuck_group.look(self.sightings, observed.seen, peers)
 
     def _refresh_if_due(self, observed: Observation) -> None:
         record = self.record

@@ -61,7 +61,7 @@ class Situation:
     record: view.GroupRecord | None = None
     volume_full: bool = False
     api_is_away: bool = False
-    sightings: stuck_group.Sightings = field(default_factory=dict)
+    sightings: stuck_group.Sightings = field(default_factory=stuck_group.Sightings)
     stale_because: str = ""  # why no client may come for a moment
     torn: str = ""  # why the relay log may go (planning.torn_relay_log)
     failing: failing_applier.Memory = field(default_factory=failing_applier.Memory)

@@ -15,6 +15,7 @@ from mysqlops.agent import life, log, obituary, pod, settings
 from mysqlops.clock import SystemClock
 from mysqlops.core import adoption, group_address, names, view
 from mysqlops.mysql import connect, group_channel, group_replication, xcom
+from mysqlops.planning import stuck_group
 from tests.database.containers import Template, eventually
 from tests.database.files import PASSWORDS
 from tests.database.group import REPLICATION, Group, Member, Settings
@@ -176,4 +177,39 @@ def test_a_member_that_the_group_counts_twice_is_removed_at_once(group: Group) -
         primary.query("CREATE DATABASE twice", "DROP DATABASE twice")
         twice.kill()
         joining.result()
+    _return(twice, group)
+
+
+@pytest.mark.long
+def test_a_group_that_lost_its_majority_to_two_incarnations_is_known_to_be_stuck_and_left(group: Group) -> None:
+    """Its view shows two of three, and no write ends (docs/adr/0021)."""
+    *others, twice = group.members
+    primary = next(one for one in others if one.observe().role() == names.ROLE_PRIMARY)
+    twice.kill()
+    twice.start()
+    twice.query(f"SET GLOBAL group_replication_local_address = '{twice.group_address.replace('mysql-', 'mySql-')}'")
+    with ThreadPoolExecutor(1) as agents:
+        joining = agents.submit(_join_until_removed, twice, others)
+        eventually(lambda: _counts(others[0], twice) == 2, "it is counted twice")
+        twice.kill()
+        joining.result()
+
+    def shows_it() -> view.ServerView | None:
+        seen = primary.observe()
+        return seen if view.UNREACHABLE in {one.state for one in seen.members} else None
+
+    seen = eventually(shows_it, "the primary cannot reach it")
+    assert seen.has_majority()
+    with pytest.raises(errors.MysqlError), primary.server(seconds=15) as server:
+        server.query("CREATE DATABASE never")
+    now = primary.observe()
+    assert now.view_id == seen.view_id
+    assert stuck_group.why_stuck(now, stuck_group.Sightings(seen.view_id, {twice.name: 2})) == ""
+    assert twice.name in stuck_group.why_stuck(now, stuck_group.Sightings(seen.view_id, {twice.name: 3}))
+    with ThreadPoolExecutor(len(others)) as leaving:
+        list(leaving.map(Member.leave, others))
+    others[0].form()
+    others[0].await_members(others[0])
+    others[1].join(others[0])
+    others[0].await_members(*others)
     _return(twice, group)

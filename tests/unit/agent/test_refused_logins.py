@@ -9,6 +9,7 @@ from mysqlops import errors
 from mysqlops.agent import health, loop, settings
 from mysqlops.clock import SystemClock
 from mysqlops.core import publication, view
+from mysqlops.planning import stuck_group
 
 
 class _Clock(SystemClock):
@@ -39,7 +40,7 @@ def test_a_refused_agent_does_not_say_that_its_server_is_down() -> None:
     own.me, own.volume.return_value = settings.Settings("mysql", "db", "mysql-0", "uid"), (0, 0)
     own.is_handing_over.return_value = False
     turning = loop.Loop(own, server, Mock(), Mock(), health.Health(clock), clock=clock)
-    turning._publisher = Mock(turned_at=0.0, record=None, seen=None, sightings={})
+    turning._publisher = Mock(turned_at=0.0, record=None, seen=None, sightings=stuck_group.Sightings())
     turning._publisher.offer.side_effect = lambda news: said.append(news.seen.state)
     server.observe.side_effect = errors.AccessDenied("1045")
     turning.turn()

@@ -290,9 +290,9 @@ def in_a_group(*pods: str, state: str = view.ONLINE) -> view.ServerView:
 def sightings(
     looks: int, *peers: view.Peer, counted: tuple[str, ...] = ("mysql-1", "mysql-2")
 ) -> stuck_group.Sightings:
-    found: stuck_group.Sightings = {}
+    found, own = stuck_group.Sightings(), Publication("uid", "", 1, "0.1.0", group=",".join(counted))
     for _ in range(looks):
-        found = stuck_group.look(found, counted, peers)
+        found = stuck_group.look(found, own, peers)
     return found
 
 
@@ -305,16 +305,44 @@ def test_a_group_that_counts_members_which_are_outside_it_is_left_after_three_lo
     assert not isinstance(membership.plan(replace(stuck, sightings=sightings(2, *gone))), member_actions.Leave)
 
 
+def test_looks_count_in_one_view() -> None:
+    """A member that crashes again and again is removed each time."""
+    own, down = (
+        Publication("uid", "", 1, "0.1.0", group="mysql-2", view_id="7:3"),
+        [peer("mysql-2", UP_TO_5, view.DOWN)],
+    )
+    twice = stuck_group.look(stuck_group.look(stuck_group.Sightings(), own, down), own, down)
+    assert twice == stuck_group.Sightings("7:3", {"mysql-2": 2})
+    assert stuck_group.look(twice, replace(own, view_id="7:4"), down) == stuck_group.Sightings("7:4", {"mysql-2": 1})
+
+
+def test_a_group_that_does_not_remove_an_unreachable_member_is_left() -> None:
+    """It counts two incarnations of it and so has no majority, though its view shows one."""
+    mine = in_a_group("mysql-1")
+    lost = view.GroupMember("mysql-2", "mysql-2.mysql.db.svc", view.UNREACHABLE, "replica")
+    situation = membership.Situation("mysql-0", replace(mine, members=(*mine.members, lost)))
+    down, silent = peer("mysql-2", UP_TO_5, view.DOWN), peer("mysql-2", UP_TO_5, view.DOWN, fresh=False)
+    action = membership.plan(replace(situation, sightings=sightings(3, down)))
+    assert isinstance(action, member_actions.Leave)
+    assert "it has not removed mysql-2" in action.why
+    earlier = replace(sightings(9, down), view_id="7:3")  # it crashes again and again, and is removed each time
+    alive = sightings(9, peer("mysql-2", UP_TO_5, view.ONLINE))
+    for found in (sightings(2, down), sightings(9, silent), alive, earlier):
+        assert not isinstance(membership.plan(replace(situation, sightings=found)), member_actions.Leave)
+
+
 def test_a_group_whose_majority_is_really_there_is_not_left() -> None:
     one_gone = sightings(9, peer("mysql-1", UP_TO_5), peer("mysql-2", UP_TO_9, view.ONLINE))
     silent = sightings(9, peer("mysql-1", UP_TO_5, fresh=False), peer("mysql-2", None))
     unseen = sightings(9, peer("mysql-1", UP_TO_5), counted=("mysql-2",))
     # Agents that mysqld refuses say nothing about mysqld.
     refused = sightings(9, peer("mysql-1", "", UNKNOWN), peer("mysql-2", "", UNKNOWN))
-    for found in (one_gone, silent, unseen, refused, {}):
+    for found in (one_gone, silent, unseen, refused, stuck_group.Sightings()):
         situation = membership.Situation("mysql-0", in_a_group("mysql-1", "mysql-2"), sightings=found)
         assert not isinstance(membership.plan(situation), member_actions.Leave)
-    lost = membership.Situation("mysql-0", in_a_group("mysql-1", state=view.UNREACHABLE), sightings={"mysql-1": 9})
+    lost = membership.Situation(
+        "mysql-0", in_a_group("mysql-1", state=view.UNREACHABLE), sightings=stuck_group.Sightings("", {"mysql-1": 9})
+    )
     assert not isinstance(membership.plan(lost), member_actions.Leave), "it says itself that it has no majority"
 
 
