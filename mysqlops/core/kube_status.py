@@ -36,7 +36,9 @@ def answer(call: str, body: bytes | str) -> dict[str, Any]:
     object of a list would keep every command and agent from reading the list."""
     found = typed.json_of(body)
     if found is None:
-        found = typed.json_of(_without_managers(body if isinstance(body, bytes) else body.encode()))
+        found = typed.json_of(
+            _without_managers(body if isinstance(body, bytes) else body.encode(errors="surrogatepass"))
+        )
     if not isinstance(found, dict):
         raise errors.KubeError(f"{call}: the response is not a JSON object")
     return found

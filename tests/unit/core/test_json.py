@@ -208,3 +208,8 @@ def test_a_users_cache_that_cannot_be_read_offers_nothing(tmp_path: Path, monkey
         assert seen.read(access) == []
     seen.write(access, ["b-1"])
     assert seen.read(access) == ["b-1"]
+
+
+def test_an_answer_with_half_a_character_is_no_object() -> None:
+    with pytest.raises(errors.KubeError, match="not a JSON object"):
+        kube_status.answer("GET pods", "\ud800")
