@@ -49,7 +49,7 @@ def _client(ctx: click.Context) -> Client:
 
 @_offers
 def clusters(ctx: click.Context) -> Iterable[str]:
-    found = _client(ctx).list("StatefulSet", f"{names.LABEL_NAME}={names.APP_NAME}")
+    found = _client(ctx).list("StatefulSet", names.OURS)
     return filter(None, map(ownership.cluster_of, found))
 
 
@@ -57,7 +57,7 @@ def clusters(ctx: click.Context) -> Iterable[str]:
 def members(ctx: click.Context) -> Iterable[str]:
     """The pods of the cluster that the line already names, or of all clusters."""
     name = ctx.params.get("name")
-    selector = names.selector_text(name) if name else f"{names.LABEL_NAME}={names.APP_NAME}"
+    selector = names.selector_text(name) if name else names.OURS
     found = _client(ctx).list("Pod", selector)
     return [pod["metadata"]["name"] for pod in found if not (pod["metadata"].get("labels") or {}).get("job-name")]
 

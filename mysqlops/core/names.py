@@ -22,6 +22,7 @@ LABEL_PARKED = f"{DOMAIN}/parked"  # in the selector of a StatefulSet that is se
 LABEL_KEPT = f"{DOMAIN}/kept"  # on a claim whose member was removed
 LABEL_EXPOSED = f"{DOMAIN}/exposed"  # on the Service and the NetworkPolicy that `expose` made: the Service's name
 APP_NAME = "mysqlops"
+OURS = f"{LABEL_NAME}={APP_NAME}"  # a selector: what belongs to any cluster
 
 ANNOTATION_MEMBER = f"{DOMAIN}/member"  # on a pod: what its agent sees (core/publication.py)
 ANNOTATION_BOOTSTRAPPED = f"{DOMAIN}/bootstrapped"  # on the Lease, copied to the Secret: who formed the group, and when
@@ -54,9 +55,7 @@ ANNOTATION_CLAIM = f"{DOMAIN}/claim"  # on such a Secret: the claim that holds t
 ANNOTATION_SCHEDULE = f"{DOMAIN}/schedule"  # on a CronJob: JSON, the options of `backup schedule set`
 ANNOTATION_RESTORED = f"{DOMAIN}/restored-from"  # on a claim: the backup that fills it
 ANNOTATION_POINT = f"{DOMAIN}/restored-to"  # on such a claim: the point in time it is recovered to, if any
-ANNOTATION_FILLED = (
-    f"{DOMAIN}/filled-from"  # on a new cluster's first claim, once it is filled: the backup and the point
-)
+ANNOTATION_FILLED = f"{DOMAIN}/filled-from"  # on a new cluster's first claim, once filled: the backup and the point
 ANNOTATION_RESTORING = f"{DOMAIN}/restoring"  # on the Lease: JSON, a restore in place under way (core/timeline.py)
 ANNOTATION_CLAIMS = f"{DOMAIN}/claims"  # on the Lease: JSON, the claims in use and the previous ones
 # On a VolumeSnapshot that no catalogue lists yet: core/snapshot_notes.py; also on the Secret of a target never reached.

@@ -61,12 +61,16 @@ def foreign_lease(found: Json, cluster: str) -> Reason | None:
     return stranger(wanted, found)
 
 
+def label_of(found: Json) -> str:
+    """The cluster that an object's label names, as anybody may give to theirs; empty without one."""
+    return str((found["metadata"].get("labels") or {}).get(names.LABEL_INSTANCE, ""))
+
+
 def cluster_of(stateful_set: Json) -> str:
     """The cluster whose members a StatefulSet makes, or for which it is set aside; empty for one that only has our
     label, as anybody may give to theirs."""
-    metadata = stateful_set["metadata"]
-    cluster = (metadata.get("labels") or {}).get(names.LABEL_INSTANCE, "")
-    return cluster if cluster and metadata["name"] in (cluster, names.parked(cluster)) else ""
+    cluster = label_of(stateful_set)
+    return cluster if cluster and stateful_set["metadata"]["name"] in (cluster, names.parked(cluster)) else ""
 
 
 def is_schedule(cron_job: Json) -> bool:

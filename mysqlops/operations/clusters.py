@@ -8,14 +8,12 @@ from mysqlops.core.typed import Json
 from mysqlops.kube.client import Client
 from mysqlops.operations.session import Session
 
-_OURS = f"{names.LABEL_NAME}={names.APP_NAME}"
-
 
 def stateful_sets(client: Client, *, everywhere: bool = False) -> list[Json]:
     """One for each cluster of the namespace, or of all namespaces; one that is set aside stands for a cluster that has
     no other."""
     read = client.list_everywhere if everywhere else client.list
-    existing = [(ownership.cluster_of(found), found) for found in read("StatefulSet", _OURS)]
+    existing = [(ownership.cluster_of(found), found) for found in read("StatefulSet", names.OURS)]
     existing.sort(key=lambda one: one[0] == one[1]["metadata"]["name"])
     named = {(found["metadata"]["namespace"], cluster): found for cluster, found in existing if cluster}
     return [named[place] for place in sorted(named)]

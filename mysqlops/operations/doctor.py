@@ -66,7 +66,7 @@ def checks() -> tuple[Check, ...]:
 
 def examine(session: Session, name: str, chosen: Sequence[Check]) -> Report:
     """Raises NotFound, and what keeps the cluster's own objects from being read."""
-    return judge(observe_all(session, name, listed.parts(chosen)), chosen)
+    return judge(observe_all(session, name, listed.parts(chosen), chosen), chosen)
 
 
 def judge(facts: Facts, chosen: Sequence[Check]) -> Report:
@@ -75,8 +75,9 @@ def judge(facts: Facts, chosen: Sequence[Check]) -> Report:
     return Report(facts.now, found, tuple(check.name for check in chosen), unchecked)
 
 
-def observe_all(session: Session, name: str, parts: Collection[str]) -> Facts:
-    """The cluster as `status` sees it, then the rest at about the same moment."""
+def observe_all(session: Session, name: str, parts: Collection[str], chosen: Collection[Check]) -> Facts:
+    """The cluster as `status` sees it, then, at about the same moment, these parts of each server and what the chosen
+    checks need beyond."""
     client = session.client
     seen = observe.cluster(client, name, session.clock, with_needed=True)
     seen = replace(seen, targets=observe.targets(client))
@@ -86,21 +87,24 @@ def observe_all(session: Session, name: str, parts: Collection[str]) -> Facts:
     reads: dict[str, Callable[[], Any]] = {kind: partial(client.find, kind, name) for kind in (BUDGET, ROLE)}
     reads |= {CLASSES: partial(client.list, CLASSES), VOLUMES: partial(_volumes, client, seen)}
     reads[MAPS] = partial(_maps, client, name)
+    needs = {need for check in chosen for need in check.needs}
+    reads = {source: read for source, read in reads.items() if source in needs}
     reads |= {pod: partial(_ask, session, pod, sorted(parts), replicas) for pod in running}
     if seen.targets is None:
         unread[TARGETS] = "this user may not list Secrets"
     replies = client.together([partial(_tried, read) for read in reads.values()])
     found = dict(zip(reads, replies, strict=True))
     unread |= {source: str(one) for source, one in found.items() if isinstance(one, errors.MysqlopsError)}
+    known = found.keys() - unread.keys()
     return Facts(
         seen=seen,
         now=verdict.judge(seen),
         answers={pod: found[pod] for pod in running if isinstance(found[pod], Answer)},
-        objects={kind: found[kind] for kind in (BUDGET, ROLE) if kind not in unread},
+        objects={kind: found[kind] for kind in (BUDGET, ROLE) if kind in known},
         wanted=_wanted(name),
-        classes=() if CLASSES in unread else tuple(found[CLASSES]),
-        volumes={} if VOLUMES in unread else found[VOLUMES],
-        maps=() if MAPS in unread else found[MAPS],
+        classes=tuple(found[CLASSES]) if CLASSES in known else (),
+        volumes=found[VOLUMES] if VOLUMES in known else {},
+        maps=found[MAPS] if MAPS in known else (),
         unread=unread,
     )
 
@@ -127,7 +131,7 @@ def _maps(client: Client, name: str) -> tuple[Map, ...]:
 
 def fixes(session: Session, name: str, chosen: Sequence[Check]) -> list[Step]:
     """What `fix` would do; asks no server."""
-    return planning.steps(observe_all(session, name, ()), [check.name for check in chosen])
+    return planning.steps(observe_all(session, name, (), chosen), [check.name for check in chosen])
 
 
 def fix(session: Session, name: str, steps: Sequence[Step]) -> list[Step]:

@@ -263,9 +263,9 @@ def _see(session: Session, name: str, swap: Swap) -> planning.Seen:
     filled = not swap.backup or restore.is_filled(session, first)
     astray = [pod["metadata"]["name"] for pod in claims.astray(seen.pods.values(), name, swap.new.claims)]
     going = [pod for pod, found in seen.pods.items() if planning.is_going(found, seen.stateful_set)]
-    note = group.note_of(timeline_notes.newest(session.client, name))
-    group_name = note.name or observe.group_name(session.client, name)
-    return planning.Seen(seen.stateful_set, list(seen.pods), group_name, filled, astray, going, _is_used(note, swap))
+    noted = timeline_notes.newest(session.client, name)
+    group_name, is_used = timeline_notes.group_name(session.client, name, noted), _is_used(group.note_of(noted), swap)
+    return planning.Seen(seen.stateful_set, list(seen.pods), group_name, filled, astray, going, is_used)
 
 
 def _fill(session: Session, name: str, claim: str, source: Source | None) -> restore.Filled:

@@ -75,7 +75,7 @@ def _begin(session: Session, wanted: Json, *, is_repeatable: bool) -> Json:
     if found is not None and (reason := ownership.stranger({"kind": "Job", **wanted}, found)) is not None:
         raise Refused([reason])
     if found is not None and (job_aim.differs(found, wanted) or (is_repeatable and _is_mute(session, found))):
-        delete(session, name, _cluster_of(wanted))
+        delete(session, name, ownership.label_of(wanted))
         found = None
     return found or session.client.create("Job", vault.fitting(session.client, wanted))
 
@@ -218,11 +218,7 @@ def _failure(pod: Json) -> tuple[str, int, str, errors.MysqlopsError | None]:
 def _clear(session: Session, wanted: Json) -> None:
     """Report the failure of the Job, not that its pod could not be deleted."""
     with suppress(errors.WaitTimeout):
-        delete(session, wanted["metadata"]["name"], _cluster_of(wanted))
-
-
-def _cluster_of(job: Json) -> str:
-    return str((job["metadata"].get("labels") or {}).get(names.LABEL_INSTANCE, ""))
+        delete(session, wanted["metadata"]["name"], ownership.label_of(wanted))
 
 
 def _raise(step: str, exit_code: int, output: str, code: str) -> NoReturn:

@@ -26,11 +26,11 @@ def taken(session: Session, name: str, aim: swapping.Aim | None, *, mark: str = 
 
 
 def _used(session: Session, name: str, aim: swapping.Aim | None, existing: Sequence[str]) -> list[Reason]:
-    found = [session.client.find("PersistentVolumeClaim", claim) for claim in existing]
-    if going := [one["metadata"]["name"] for one in found if one is not None and claims.is_going(one)]:
+    found = {claim: session.client.find("PersistentVolumeClaim", claim) for claim in existing}
+    if going := [claim for claim, one in found.items() if one is not None and claims.is_going(one)]:
         text = f"--as {name}: {', '.join(going)} is being deleted, and goes as soon as no pod uses it"
         return [Reason(claims.GOING, text, f"wait until it is gone: kubectl get pvc {going[0]}")]
-    first = session.client.find("PersistentVolumeClaim", names.claim(name, 0)) if len(existing) == 1 else None
+    first = found.get(names.claim(name, 0)) if len(existing) == 1 else None
     begun = swapping.aim_of(first) if first is not None else None
     if first is not None and swapping.is_filled_for(first, aim) and not _may_be_used(session, name):
         return []

@@ -99,7 +99,7 @@ def group_name(client: Client, cluster: str) -> str:
 def check_name_is_free(client: Client, name: str) -> list[errors.Reason]:
     """Why a new cluster may not have that name: another cluster of the namespace, even one that was deleted and kept
     its data, has objects of the same names."""
-    existing = [*client.list("StatefulSet", _OURS), *client.list("Lease", _OURS)]
+    existing = [*client.list("StatefulSet", names.OURS), *client.list("Lease", names.OURS)]
     others = sorted({str(manifest["metadata"]["labels"].get(names.LABEL_INSTANCE)) for manifest in existing} - {name})
     return [
         errors.Reason(
@@ -110,9 +110,6 @@ def check_name_is_free(client: Client, name: str) -> list[errors.Reason]:
         for other in others
         if ownership.collide(name, other)
     ]
-
-
-_OURS = f"{names.LABEL_NAME}={names.APP_NAME}"
 
 
 def knowing(client: Client, cluster: str) -> list[str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from mysqlops import errors
-from mysqlops.core import backup, binlog, group, instant, making, names, retention, snapshot_notes, timeline
+from mysqlops.core import backup, binlog, group, instant, making, names, ownership, retention, snapshot_notes, timeline
 from mysqlops.core.owner import Owner
 from mysqlops.core.target import Target
 from mysqlops.core.typed import Json
@@ -120,15 +120,11 @@ def _check_complete(session: Session, target: Target, chosen: backup.Backup) -> 
 
 def _check_alone(running: Sequence[Json], cluster: str) -> None:
     """Raises Refused while a Job of the same cluster, or of a command, removes backups: each would judge by what the
-    other is removing, and a verification that came between the two looks would count for one only."""
-    if found := {job["metadata"]["name"] for job in running if _cluster_of(job) in ("", cluster)}:
+    other is removing, and a verification that came between the two looks would count for one only. One that a command
+    runs has no cluster's label: it removes backups of any."""
+    if found := {job["metadata"]["name"] for job in running if ownership.label_of(job) in ("", cluster)}:
         text = f"Job {', '.join(sorted(found))} may be removing backups"
         raise Refused([Reason("backup-under-way", text, "wait until it has ended: kubectl get jobs")])
-
-
-def _cluster_of(job: Json) -> str:
-    """Empty for one that a command runs: it removes backups of any cluster."""
-    return str((job["metadata"].get("labels") or {}).get(names.LABEL_INSTANCE, ""))
 
 
 def _pruning(session: Session, target: Target) -> list[Json]:
@@ -189,7 +185,7 @@ def histories(session: Session, chosen: backup.Backup) -> set[str]:
     swap, history = timeline.swap_of(annotations), timeline.history_of(annotations)
     ways = [swap.old, swap.new] if swap else []
     ways += [way for way in (history.now, history.before) if way] if history else []
-    return {timeline_notes.group_name(session.client, chosen.cluster), *(way.group for way in ways)}
+    return {timeline_notes.group_name(session.client, chosen.cluster, annotations), *(way.group for way in ways)}
 
 
 def remove(session: Session, target: Target, gone: list[backup.Backup], *owners: Owner, decided_at: str) -> None:

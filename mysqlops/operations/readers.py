@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from mysqlops.core import names, ordered, timeline
+from mysqlops.core import names, ordered, ownership, timeline
 from mysqlops.core.backup import Backup
 from mysqlops.core.target import Target
 from mysqlops.core.typed import Json
@@ -15,8 +15,6 @@ from mysqlops.objects import pods
 from mysqlops.operations import targets
 from mysqlops.operations.session import Session
 from mysqlops.planning import restore, status
-
-_OURS = f"{names.LABEL_NAME}={names.APP_NAME}"
 
 
 @dataclass(frozen=True)
@@ -38,9 +36,13 @@ def look(session: Session, target: Target) -> Readers:
     found: dict[str, str] = {}
     for job in targets.jobs_of(session.client, target):
         found |= dict.fromkeys(_read_by(job), str(job["metadata"]["name"]))
-    leases = session.client.list("Lease", _OURS)
-    running = {one["metadata"]["name"] for one in session.client.list("StatefulSet", _OURS)}
-    claims = [one for one in session.client.list("PersistentVolumeClaim", _OURS) if _cluster_of(one) not in running]
+    leases = session.client.list("Lease", names.OURS)
+    running = {one["metadata"]["name"] for one in session.client.list("StatefulSet", names.OURS)}
+    claims = [
+        one
+        for one in session.client.list("PersistentVolumeClaim", names.OURS)
+        if ownership.label_of(one) not in running
+    ]
     return Readers(found, {**_noted_on(leases), **_noted_on_claims(claims)})
 
 
@@ -56,17 +58,13 @@ def _noted_on(leases: Iterable[Json]) -> dict[str, Reason]:
     """Restores in place, and onto members, that are not finished."""
     found: dict[str, Reason] = {}
     for lease in leases:
-        name, annotations = _cluster_of(lease), status.annotations_of(lease)
+        name, annotations = ownership.label_of(lease), status.annotations_of(lease)
         swap = timeline.swap_of(annotations)
         if swap is not None and swap.backup:
             found[swap.backup] = _reason(restore.open_swap(name, swap))
-        for reason, backup in zip(restore.other_restores(name, annotations), _filling(annotations), strict=True):
-            found[backup] = _reason(reason)
+        for pod, backup in sorted(ordered.filling(annotations).items()):
+            found[backup] = _reason(restore.open_filling(name, pod, backup))
     return found
-
-
-def _filling(annotations: dict[str, str]) -> list[str]:
-    return [backup for _, backup in sorted(ordered.filling(annotations).items())]
 
 
 def _noted_on_claims(claims: Iterable[Json]) -> dict[str, Reason]:
@@ -74,7 +72,7 @@ def _noted_on_claims(claims: Iterable[Json]) -> dict[str, Reason]:
     found: dict[str, Reason] = {}
     for claim in claims:
         if (aim := restore.aim_of(claim)) is not None:
-            name, cluster = claim["metadata"]["name"], _cluster_of(claim)
+            name, cluster = claim["metadata"]["name"], ownership.label_of(claim)
             text = f"claim {name} was made for a restore of {aim}, which is not finished"
             hint = f"{aim.command(cluster)} continues it; mysqlops delete {cluster} --purge-data ends it"
             found[aim.backup] = Reason("backup-in-use", text, hint)
@@ -83,7 +81,3 @@ def _noted_on_claims(claims: Iterable[Json]) -> dict[str, Reason]:
 
 def _reason(known: Reason) -> Reason:
     return Reason("backup-in-use", known.message, known.hint)
-
-
-def _cluster_of(found: Json) -> str:
-    return str((found["metadata"].get("labels") or {}).get(names.LABEL_INSTANCE, ""))

@@ -46,7 +46,7 @@ def collect(session: Session, name: str) -> Report:
     client.version()
     found = _objects(made, client, name)
     secrets = _secrets(made, client, name, found)
-    facts = _tried(made, "status and doctor", partial(doctor.observe_all, session, name, _PARTS))
+    facts = _tried(made, "status and doctor", partial(doctor.observe_all, session, name, _PARTS, doctor.checks()))
     if facts is None and not any(found.values()):
         raise errors.NotFound(f"nothing of cluster {name} can be seen in namespace {client.namespace}: {made.unread}")
     session.progress.say("objects and servers are read")

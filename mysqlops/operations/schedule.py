@@ -60,7 +60,7 @@ def remove(session: Session, name: str) -> None:
 
 def seen(session: Session) -> list[planning.Seen]:
     """All of the namespace."""
-    found = session.client.list("CronJob", f"{names.LABEL_NAME}={names.APP_NAME},{names.LABEL_STEPS}")
+    found = session.client.list("CronJob", f"{names.OURS},{names.LABEL_STEPS}")
     return [planning.judge(cron_job, session.clock.now()) for cron_job in filter(ownership.is_schedule, found)]
 
 

@@ -51,7 +51,7 @@ def keys(session: Session, snapshots: Iterable[Json], trusted: str | None = None
     """The keys of the clusters whose backups are listed, and a key that the user keeps in a separate Secret. One call,
     however many clusters somebody has put into the repository: only those that have Secrets here have a key."""
     listed = {str(entry.get("cluster")) for _, entry in facts.of_kind(list(snapshots), BACKUP)}
-    existing = session.client.list("Secret", f"{names.LABEL_NAME}={names.APP_NAME}") if listed else []
+    existing = session.client.list("Secret", names.OURS) if listed else []
     secrets = {secret["metadata"]["name"]: secret for secret in existing}
     kept = {str((secret["metadata"].get("labels") or {}).get(names.LABEL_INSTANCE)) for secret in existing}
     found = {cluster: key for cluster in sorted(listed & kept) if (key := _key_in(secrets, cluster))}

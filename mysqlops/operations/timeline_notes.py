@@ -74,6 +74,6 @@ def _newest(client: Client, name: str, lease: Json | None) -> dict[str, str]:
     return after(kept, copy | lines)
 
 
-def group_name(client: Client, name: str) -> str:
-    """As observe.group_name, whatever a Lease from the past says."""
-    return group.note_of(newest(client, name)).name or observe.group_name(client, name)
+def group_name(client: Client, name: str, noted: Mapping[str, str]) -> str:
+    """As observe.group_name, whatever a Lease from the past says, by the newest annotations."""
+    return group.note_of(noted).name or observe.group_name(client, name)

@@ -134,14 +134,13 @@ def other_restores(name: str, annotations: Mapping[str, str], *, member: str = "
     if member:
         swap = timeline.swap_of(annotations)
         return [open_swap(name, swap)] if swap is not None else []
-    return [
-        Reason(
-            "restore-open",
-            f"{backup} is being restored onto {pod}, which waits for it",
-            f"mysqlops restore {backup} --member {pod} continues it; mysqlops member rebuild {name} {pod} ends it",
-        )
-        for pod, backup in sorted(ordered.filling(annotations).items())
-    ]
+    return [open_filling(name, pod, backup) for pod, backup in sorted(ordered.filling(annotations).items())]
+
+
+def open_filling(name: str, pod: str, backup: str) -> Reason:
+    text = f"{backup} is being restored onto {pod}, which waits for it"
+    hint = f"mysqlops restore {backup} --member {pod} continues it; mysqlops member rebuild {name} {pod} ends it"
+    return Reason("restore-open", text, hint)
 
 
 def open_swap(name: str, swap: Swap) -> Reason:
@@ -185,12 +184,16 @@ def aim_notes(aim: Aim | None) -> dict[str, str | None]:
 
 def filled_notes(aim: Aim) -> dict[str, str | None]:
     """Those of the first claim of a new cluster once it is filled, until a group was formed with it."""
-    return {**aim_notes(None), names.ANNOTATION_FILLED: f"{aim.backup} {aim.to}".strip()}
+    return {**aim_notes(None), names.ANNOTATION_FILLED: _filled(aim)}
 
 
 def is_filled_for(claim: Json, aim: Aim | None) -> bool:
     notes = claim["metadata"].get("annotations") or {}
-    return aim is not None and notes.get(names.ANNOTATION_FILLED) == f"{aim.backup} {aim.to}".strip()
+    return aim is not None and notes.get(names.ANNOTATION_FILLED) == _filled(aim)
+
+
+def _filled(aim: Aim) -> str:
+    return f"{aim.backup} {aim.to}".strip()
 
 
 def first_claim(stateful_set: Json, claim: str, found: Backup, to: str) -> Json:

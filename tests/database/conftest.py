@@ -15,6 +15,7 @@ from tests import images
 from tests.database import containers, copies, files
 from tests.database.adoption import Job, Old
 from tests.database.group import Group, Settings
+from tests.database.member_volume import MemberVolume
 
 _HOSTS = {"mysql-0.mysql.db.svc": "127.0.0.1"}
 _ENVIRONMENT = {"MYSQLOPS_CLUSTER": "mysql", "MYSQLOPS_NAMESPACE": "db"}
@@ -104,6 +105,13 @@ def template(image: str) -> Iterator[containers.Template]:
     assert image
     with containers.Template() as made:
         yield made
+
+
+@pytest.fixture
+def member_volume(template: containers.Template, tmp_path: Path) -> Iterator[MemberVolume]:
+    made = MemberVolume(template, tmp_path)
+    yield made
+    containers.docker("volume", "rm", "-f", made.volume, check=False)
 
 
 @pytest.fixture(scope="module")

@@ -158,6 +158,19 @@ def _join_until_removed(member: Member, through: Sequence[Member]) -> None:
         member.join(*through)
 
 
+@contextlib.contextmanager
+def _counted_twice(twice: Member, others: Sequence[Member]) -> Iterator[None]:
+    """A member that died and joins while the group still counts its previous incarnation; its join has ended after."""
+    twice.kill()
+    twice.start()
+    twice.query(f"SET GLOBAL group_replication_local_address = '{twice.group_address.replace('mysql-', 'mySql-')}'")
+    with ThreadPoolExecutor(1) as agents:
+        joining = agents.submit(_join_until_removed, twice, others)
+        eventually(lambda: _counts(others[0], twice) == 2, "it is counted twice")
+        yield
+        joining.result()
+
+
 @pytest.mark.long
 def test_a_member_that_the_group_counts_twice_is_removed_at_once(group: Group) -> None:
     """A previous incarnation beside the present one, as after a join that a frozen member proposed late: the join and
@@ -165,18 +178,12 @@ def test_a_member_that_the_group_counts_twice_is_removed_at_once(group: Group) -
     two of four would be left, and nothing could be decided any more."""
     *others, twice = group.members
     primary = next(one for one in others if one.observe().role() == names.ROLE_PRIMARY)
-    twice.kill()
-    twice.start()
-    twice.query(f"SET GLOBAL group_replication_local_address = '{twice.group_address.replace('mysql-', 'mySql-')}'")
-    with ThreadPoolExecutor(1) as agents:
-        joining = agents.submit(_join_until_removed, twice, others)
-        eventually(lambda: _counts(others[0], twice) == 2, "it is counted twice")
+    with _counted_twice(twice, others):
         assert others[0].remove(twice) is xcom.Answer.OK
         eventually(lambda: _counts(others[0], twice) == 0, "both are out", _SOON_SECONDS)
         others[0].await_members(*others)
         primary.query("CREATE DATABASE twice", "DROP DATABASE twice")
         twice.kill()
-        joining.result()
     _return(twice, group)
 
 
@@ -185,14 +192,8 @@ def test_a_group_that_lost_its_majority_to_two_incarnations_is_known_to_be_stuck
     """Its view shows two of three, and no write ends (docs/adr/0021)."""
     *others, twice = group.members
     primary = next(one for one in others if one.observe().role() == names.ROLE_PRIMARY)
-    twice.kill()
-    twice.start()
-    twice.query(f"SET GLOBAL group_replication_local_address = '{twice.group_address.replace('mysql-', 'mySql-')}'")
-    with ThreadPoolExecutor(1) as agents:
-        joining = agents.submit(_join_until_removed, twice, others)
-        eventually(lambda: _counts(others[0], twice) == 2, "it is counted twice")
+    with _counted_twice(twice, others):
         twice.kill()
-        joining.result()
 
     def shows_it() -> view.ServerView | None:
         seen = primary.observe()

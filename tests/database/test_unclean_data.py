@@ -5,14 +5,11 @@ servers."""
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from mysqlops.core.gtid import GtidSet
-from tests.database.containers import Template, docker
-from tests.security.test_member_volume import Member
+from tests.database.member_volume import MemberVolume
 
 pytestmark = pytest.mark.database
 
@@ -43,18 +40,11 @@ cat /tmp/log
 """
 
 
-@pytest.fixture
-def member(template: Template, tmp_path: Path) -> Iterator[Member]:
-    made = Member(template, tmp_path)
-    yield made
-    docker("volume", "rm", "-f", made.volume, check=False)
-
-
-def test_what_it_was_committing_is_there_afterwards(member: Member) -> None:
-    member.run(_DIE)
-    told = member.run("printf reset >/run/statements/of-before; sh /etc/mysqlops/prepare.sh; echo status $?")
+def test_what_it_was_committing_is_there_afterwards(member_volume: MemberVolume) -> None:
+    member_volume.run(_DIE)
+    told = member_volume.run("printf reset >/run/statements/of-before; sh /etc/mysqlops/prepare.sh; echo status $?")
     assert told.endswith("status 0"), told[-2000:]
-    counted = member.run(_COUNT)
+    counted = member_volume.run(_COUNT)
     rows = int(re.search(r"^rows=(\d+)$", counted, re.MULTILINE)[1])  # type: ignore[index]
     gtids = GtidSet.parse(re.search(r"^gtids=(.+)$", counted, re.MULTILINE)[1])  # type: ignore[index]
     assert rows > 0

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from tests.cluster.conftest import cluster, namespace
-from tests.database.conftest import image, pytest_generate_tests, template
+from tests.database.conftest import image, member_volume, pytest_generate_tests, template
 
-__all__ = ["cluster", "image", "namespace", "pytest_generate_tests", "template"]
+__all__ = ["cluster", "image", "member_volume", "namespace", "pytest_generate_tests", "template"]

@@ -3,16 +3,14 @@ a server on that volume, beside the statements that give the accounts their pass
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from mysqlops.agent import credentials
 from mysqlops.core import names
-from tests.database.containers import Template, docker, image
-from tests.database.files import CONFIG, PASSWORDS, PREVIOUS
+from tests.database.files import PASSWORDS, PREVIOUS
+from tests.database.member_volume import MemberVolume
 
 pytestmark = pytest.mark.database
 # What `app` may create in a member, and what whoever writes to the volume makes of it.
@@ -25,64 +23,30 @@ _START = "mysqld --defaults-file=/etc/mysqlops/my.cnf --datadir=/var/lib/mysql/d
 _ONCE = f"{_START} --gtid-mode=OFF --enforce-gtid-consistency=OFF --super-read-only=OFF --read-only=OFF --plugin-load="
 
 
-class Member:
-    """A volume, and the statements that `credentials` wrote for its pod."""
-
-    def __init__(self, template: Template, folder: Path) -> None:
-        self._template, self.statements = template, folder
-        self.volume = f"mysqlops-test-{secrets.token_hex(3)}-attacked"
-        credentials.write_statements(folder, PASSWORDS | PREVIOUS)
-        for file in folder.iterdir():
-            file.chmod(0o644)
-        folder.chmod(0o777)
-        docker("volume", "create", self.volume)
-        copy = ("-v", f"{template.volume}:/from", "-v", f"{self.volume}:/to", "--entrypoint", "")
-        docker("run", "--rm", "--user", "0:0", *copy, image(), "sh", "-c", "chown 999:999 /to && cp -a /from/. /to/")
-
-    def run(self, script: str, *, check: bool = True) -> str:
-        """In a container with what `prepare` has."""
-        mounts = {
-            self.volume: "/var/lib/mysql",
-            str(CONFIG): "/etc/mysqlops:ro",
-            str(self.statements): "/run/statements",
-        }
-        mounts[str(self._template.folder / "tls")] = "/run/tls:ro"
-        words = [word for source, path in mounts.items() for word in ("-v", f"{source}:{path}")]
-        tmpfs = ("--tmpfs", "/run/mysqlops:uid=999,gid=999", "--tmpfs", "/tmp:uid=999,gid=999")
-        user = ("--rm", "--user", "999:999", "--entrypoint", "")
-        return docker("run", *user, *tmpfs, *words, image(), "sh", "-c", f"{{ {script}\n}} 2>&1", check=check)
-
-    def attack(self, marker: str) -> None:
-        """The table's file becomes a way to another file, and `prepare` is asked to run statements."""
-        self.run(
-            f"cat >/tmp/tables.sql <<'E'\n{_TABLES}E\n{_ONCE} --init-file=/tmp/tables.sql\n"
-            "ln -sf /run/statements/reset.sql /var/lib/mysql/data/app/s.CSV\n"
-            f"cat >/var/lib/mysql/evil.sql <<'E'\n{_EVIL}E\n"
-            f"printf '%s' '{marker}' >/var/lib/mysql/restored\n"
-        )
+def _attack(volume: MemberVolume, marker: str) -> None:
+    """The table's file becomes a way to another file, and `prepare` is asked to run statements."""
+    volume.run(
+        f"cat >/tmp/tables.sql <<'E'\n{_TABLES}E\n{_ONCE} --init-file=/tmp/tables.sql\n"
+        "ln -sf /run/statements/reset.sql /var/lib/mysql/data/app/s.CSV\n"
+        f"cat >/var/lib/mysql/evil.sql <<'E'\n{_EVIL}E\n"
+        f"printf '%s' '{marker}' >/var/lib/mysql/restored\n"
+    )
 
 
-@pytest.fixture
-def member(template: Template, tmp_path: Path) -> Iterator[Member]:
-    made = Member(template, tmp_path)
-    yield made
-    docker("volume", "rm", "-f", made.volume, check=False)
-
-
-def test_a_path_in_the_marker_of_a_restore_is_not_run(member: Member) -> None:
-    member.attack("../../var/lib/mysql/evil")
-    told = member.run("sh /etc/mysqlops/prepare.sh; echo status $?")
+def test_a_path_in_the_marker_of_a_restore_is_not_run(member_volume: MemberVolume) -> None:
+    _attack(member_volume, "../../var/lib/mysql/evil")
+    told = member_volume.run("sh /etc/mysqlops/prepare.sh; echo status $?")
     assert "prepare: refused" in told
     assert "status 1" in told
-    assert "no" in member.run("[ -e /var/lib/mysql/data/app/evil.ibd ] && echo yes || echo no")
+    assert "no" in member_volume.run("[ -e /var/lib/mysql/data/app/evil.ibd ] && echo yes || echo no")
 
 
 @pytest.mark.parametrize("marker", ["", "reset", "rejoin"])
-def test_the_statements_are_gone_once_the_server_starts(member: Member, marker: str) -> None:
-    member.run(f"printf '%s' '{marker}' >/var/lib/mysql/restored")
-    told = member.run("sh /etc/mysqlops/prepare.sh; echo status $?")
+def test_the_statements_are_gone_once_the_server_starts(member_volume: MemberVolume, marker: str) -> None:
+    member_volume.run(f"printf '%s' '{marker}' >/var/lib/mysql/restored")
+    told = member_volume.run("sh /etc/mysqlops/prepare.sh; echo status $?")
     assert "status 0" in told, told
-    assert list(member.statements.iterdir()) == []
+    assert list(member_volume.statements.iterdir()) == []
 
 
 def test_the_statements_hold_no_password(tmp_path: Path) -> None:

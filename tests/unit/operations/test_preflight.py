@@ -54,7 +54,7 @@ def test_no_claim_is_deleted_or_made_whose_volume_nobody_would_make(
     with pytest.raises(errors.Refused) as error:
         MAKES_CLAIMS[verb](cluster.session())
     assert [one.code for one in error.value.reasons] == [code]
-    facts = doctor.observe_all(cluster.session(), NAME, ())
+    facts = doctor.observe_all(cluster.session(), NAME, (), [CHECKS["storage-class"]])
     (found, *_) = CHECKS["storage-class"].findings(facts)
     assert error.value.reasons[0].hint == found.fix, "doctor says the same"
 
